@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The contract between dune.ko and user space.
+ *
+ *   /dev/dune        DUNE_GET_INFO, DUNE_CREATE_SPACE -> space fd
+ *   space fd         DUNE_CREATE_VCPU -> VCPU fd, DUNE_ASSIGN_FRAME
+ *                    mmap(offset 0): the frame table, read-only
+ *   VCPU fd          DUNE_RUN
+ *                    mmap(offset 0): the run page
+ *
+ * A space belongs to the mm that created it, a VCPU to the thread that created
+ * it. All state dies with the descriptors. Structures are naturally aligned
+ * and the same for every compiler; those passed to an ioctl begin with their
+ * own size, so either side may grow: a field that the kernel does not know must
+ * be zero (-E2BIG otherwise). `flags` and `reserved` must be zero (-EINVAL).
+ */
+#ifndef _UAPI_LINUX_DUNE_H
+#define _UAPI_LINUX_DUNE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define DUNE_ABI_VERSION	1
+#define DUNE_IOC_MAGIC		0xDE
+
+/* ---- The device ------------------------------------------------------- */
+
+/* Bits of dune_info.caps. */
+#define DUNE_CAP_FAST_SYSCALLS	(1ULL << 0)	/* VMCALL may run a call in the kernel */
+#define DUNE_CAP_EPT_AD		(1ULL << 1)	/* EPT has accessed and dirty bits */
+#define DUNE_CAP_EPT_2M		(1ULL << 2)	/* EPT has 2 MiB entries */
+#define DUNE_CAP_EPT_1G		(1ULL << 3)	/* EPT has 1 GiB entries */
+#define DUNE_CAP_GUEST_1G	(1ULL << 4)	/* page tables in Dune mode may map 1 GiB pages */
+
+/**
+ * struct dune_info - what this module and CPU offer
+ * @size:	in: sizeof(struct dune_info); out: the same
+ * @flags:	must be zero
+ * @abi:	out: DUNE_ABI_VERSION of the module
+ * @gpa_bits:	out: width of a guest-physical address
+ * @caps:	out: DUNE_CAP_*
+ * @frames:	out: number of 1 GiB frames that a space can hand out
+ * @run_size:	out: bytes to mmap from a VCPU fd
+ * @table_size:	out: bytes to mmap from a space fd
+ * @reserved:	out: zero
+ */
+struct dune_info {
+	__u32 size;
+	__u32 flags;
+	__u32 abi;
+	__u32 gpa_bits;
+	__u64 caps;
+	__u32 frames;
+	__u32 run_size;
+	__u32 table_size;
+	__u32 reserved;
+};
+
+#define DUNE_GET_INFO		_IOWR(DUNE_IOC_MAGIC, 0x00, struct dune_info)
+
+/**
+ * struct dune_create_space - make the calling process's space
+ * @size:	sizeof(struct dune_create_space)
+ * @flags:	must be zero
+ *
+ * Returns a descriptor (O_CLOEXEC). -EEXIST when this mm has a space already,
+ * -EBUSY when another hypervisor holds VT-x.
+ */
+struct dune_create_space {
+	__u32 size;
+	__u32 flags;
+};
+
+#define DUNE_CREATE_SPACE	_IOW(DUNE_IOC_MAGIC, 0x01, struct dune_create_space)
+
+/* ---- A space ---------------------------------------------------------- */
+
+/*
+ * Guest-physical addresses are handed out in frames of 1 GiB. The frame table
+ * has one 16-bit entry for each GiB of user virtual addresses, 0 where no frame
+ * is assigned yet:
+ *
+ *	gpa = (__u64)table[hva >> 30] << 30 | (hva & 0x3fffffff)
+ */
+#define DUNE_FRAME_SHIFT	30
+#define DUNE_FRAME_ENTRIES	(1U << (47 - DUNE_FRAME_SHIFT))
+
+/**
+ * struct dune_assign_frame - give the GiB that holds a user address its frame
+ * @size:	sizeof(struct dune_assign_frame)
+ * @flags:	must be zero
+ * @hva:	any user address in that GiB, below 2^47
+ *
+ * Returns the frame's number (> 0), the old one where there was one. -ENOSPC
+ * when all frames are taken, -EINVAL for an address that is not a user's.
+ */
+struct dune_assign_frame {
+	__u32 size;
+	__u32 flags;
+	__u64 hva;
+};
+
+#define DUNE_ASSIGN_FRAME	_IOW(DUNE_IOC_MAGIC, 0x10, struct dune_assign_frame)
+
+/**
+ * struct dune_create_vcpu - make a VCPU for the calling thread
+ * @size:	sizeof(struct dune_create_vcpu)
+ * @flags:	must be zero
+ *
+ * Returns a descriptor (O_CLOEXEC). -EIO for a space of another mm, -ENOSPC
+ * when no VPID is left.
+ */
+struct dune_create_vcpu {
+	__u32 size;
+	__u32 flags;
+};
+
+#define DUNE_CREATE_VCPU	_IOW(DUNE_IOC_MAGIC, 0x11, struct dune_create_vcpu)
+
+/* ---- A VCPU ----------------------------------------------------------- */
+
+/**
+ * struct dune_regs - the register image, in the order of the kernel's pt_regs
+ *
+ * Loaded when DUNE_RUN enters and stored when it returns. @orig_rax, @cs and
+ * @ss are stored only: selectors change inside Dune mode, never from outside.
+ */
+struct dune_regs {
+	__u64 r15, r14, r13, r12, rbp, rbx;
+	__u64 r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	__u64 orig_rax;
+	__u64 rip, cs, rflags, rsp, ss;
+};
+
+/**
+ * struct dune_system - system registers, loaded when DUNE_LOAD_SYSTEM is set
+ *
+ * Addresses are guest-virtual but for @cr3, which is guest-physical. The
+ * selectors are Linux's own: CS 0x10, SS 0x18, TR 0x40, and STAR as Linux sets
+ * it (ring 3: CS 0x33, SS 0x2b). Loading enters ring 0. EFER has LMA and NX,
+ * CR4 has PAE, FSGSBASE, OSFXSR, OSXSAVE; SMEP and SMAP are off.
+ */
+struct dune_system {
+	__u64 cr3;
+	__u64 gdt_base, idt_base, tr_base;
+	__u32 gdt_limit, idt_limit;
+	__u64 lstar;		/* where SYSCALL goes; SFMASK is 0 */
+	__u64 kernel_gs_base;	/* what SWAPGS brings */
+};
+
+/* dune_run.load: what DUNE_RUN takes from the run page besides @regs. Cleared when done. */
+#define DUNE_LOAD_SYSTEM	(1U << 0)	/* @system */
+#define DUNE_LOAD_BASES		(1U << 1)	/* @fs_base, @gs_base */
+
+/*
+ * Why DUNE_RUN returned, in dune_run.reason. DUNE_RUN itself gives 0 for all
+ * of these but DUNE_EXIT_INTR (-EINTR, or what the kernel makes of it).
+ */
+enum dune_exit_reason {
+	DUNE_EXIT_NONE = 0,
+	/*
+	 * A signal or other work waits for this thread: run again. With
+	 * DUNE_DETAIL_CALL in @detail a system call was interrupted: @rip is
+	 * still at its VMCALL and @rax is its number, so that running again
+	 * without a change (as the kernel does by itself with SA_RESTART)
+	 * makes the call again. Where DUNE_RUN returned to its caller, what it
+	 * returned is the call's result: put it in @rax and add 3 to @rip.
+	 */
+	DUNE_EXIT_INTR,
+	/* Make system call @rax in ordinary mode, put the result in @rax; @rip is after the VMCALL. */
+	DUNE_EXIT_SYSCALL,
+	/* A VMCALL for libdune: number in @rax (DUNE_HC_*), @rip is after it. */
+	DUNE_EXIT_HYPERCALL,
+
+	/* From here on the thread cannot go on in Dune mode as it is. */
+	DUNE_EXIT_FATAL,
+	DUNE_EXIT_TRIPLE_FAULT = DUNE_EXIT_FATAL,
+	DUNE_EXIT_BAD_STATE,	/* the CPU refused the state to enter with */
+	DUNE_EXIT_BAD_GPA,	/* page tables name a frame that nobody was given */
+	DUNE_EXIT_NESTED_FAULT,	/* Linux could not resolve a fault while an exception was being delivered */
+	DUNE_EXIT_UNHANDLED,	/* an exit that has no meaning in Dune mode */
+	DUNE_EXIT_NOMEM,	/* no memory for the tables behind this space */
+	DUNE_NR_EXIT_REASONS
+};
+
+#define DUNE_DETAIL_CALL	1	/* dune_run.detail with DUNE_EXIT_INTR */
+
+/*
+ * VMCALL numbers that are not system calls. RAX is compared whole; the lower
+ * half is a negative int, which Linux would answer with -ENOSYS.
+ */
+#define DUNE_HC(n)		(0x44756e65fffff000ULL + (n))
+#define DUNE_HC_FRAME		DUNE_HC(0)	/* RDI = hva; RAX = frame or -errno, as DUNE_ASSIGN_FRAME */
+#define DUNE_HC_FLUSH		DUNE_HC(1)	/* flush the TLB of every thread of this space; RAX = 0 */
+#define DUNE_HC_USER		DUNE_HC(0x100)	/* from here on: DUNE_EXIT_HYPERCALL */
+
+/* Exits by what the CPU called them, for dune_counters.exits. */
+enum dune_exit_kind {
+	DUNE_KIND_HYPERCALL,
+	DUNE_KIND_INTERRUPT,
+	DUNE_KIND_NMI,
+	DUNE_KIND_EPT,
+	DUNE_KIND_CPUID,
+	DUNE_KIND_MSR,
+	DUNE_KIND_CR,
+	DUNE_KIND_DR,
+	DUNE_KIND_IO,
+	DUNE_KIND_INSN,		/* an instruction that Dune mode does not have */
+	DUNE_KIND_EXCEPTION,
+	DUNE_KIND_TIMER,
+	DUNE_KIND_XSETBV,
+	DUNE_KIND_OTHER,
+	DUNE_NR_EXIT_KINDS
+};
+
+/**
+ * struct dune_counters - what this VCPU did since it was made
+ * @exits:		VM exits by kind
+ * @syscalls_fast:	calls run inside the VM exit
+ * @syscalls_exact:	calls handed out with DUNE_EXIT_SYSCALL
+ * @ept_faults:		EPT violations that mapped a page
+ * @injected:		exceptions injected
+ * @flushes:		INVEPTs before an entry
+ * @runs:		DUNE_RUNs
+ */
+struct dune_counters {
+	__u64 exits[DUNE_NR_EXIT_KINDS];
+	__u64 syscalls_fast, syscalls_exact;
+	__u64 ept_faults, injected, flushes, runs;
+};
+
+/**
+ * struct dune_hw_exit - the last exit in the CPU's own words (for a dump)
+ *
+ * Filled for the fatal reasons. For VMX: basic exit reason, exit
+ * qualification, guest-physical and guest-linear address, IDT-vectoring
+ * information, and the guest's CR3 and table registers.
+ */
+struct dune_hw_exit {
+	__u64 reason, qualification, gpa, gva, vectoring;
+	__u64 cr2, cr3, gdt_base, idt_base, tr_base;
+};
+
+/**
+ * struct dune_run - the run page
+ * @load:	in: DUNE_LOAD_*
+ * @reason:	out: enum dune_exit_reason
+ * @detail:	out: see the reason
+ * @cpl:	out: the ring that was left
+ * @regs:	in/out
+ * @fs_base:	out, in with DUNE_LOAD_BASES
+ * @gs_base:	out, in with DUNE_LOAD_BASES
+ * @system:	in with DUNE_LOAD_SYSTEM
+ * @hw:		out, for the fatal reasons
+ * @counters:	out, kept up to date while the thread runs
+ *
+ * Threads may read @counters of another thread's page at any time.
+ */
+struct dune_run {
+	__u32 load;
+	__u32 reason;
+	__u32 detail;
+	__u32 cpl;
+	struct dune_regs regs;
+	__u64 fs_base, gs_base;
+	struct dune_system system;
+	struct dune_hw_exit hw;
+	struct dune_counters counters;
+};
+
+/*
+ * Enter Dune mode and stay until there is a reason; the argument must be 0.
+ * By the thread that made the VCPU (-EPERM; -EBUSY while it runs, or while
+ * the thread is in a DUNE_RUN already), in the mm of
+ * its space (-EIO). -EINVAL, and nothing was loaded: an unknown bit in @load, an
+ * @lstar or @kernel_gs_base that is not canonical, or FS or GS with a selector.
+ * Any other register image may be tried: the CPU judges it, and what it does not
+ * accept is DUNE_EXIT_BAD_STATE.
+ */
+#define DUNE_RUN		_IO(DUNE_IOC_MAGIC, 0x20)
+
+/* ---- Seen from inside Dune mode ---------------------------------------- */
+
+/*
+ * A bit that the module adds to the error code of a #PF that it injects because
+ * Linux would not resolve the access; the CPU's own #PFs never have it. P then
+ * says whether there is a mapping (SEGV_ACCERR) or none (SEGV_MAPERR).
+ */
+#define DUNE_PF_LINUX		(1U << 14)
+
+/* CPUID leaf: EAX = DUNE_ABI_VERSION, EBX, ECX, EDX = "Dune", "mode", "VMX\0". */
+#define DUNE_CPUID_LEAF		0x4000d000U
+
+#endif /* _UAPI_LINUX_DUNE_H */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames of 1 GiB, handed out on demand.
+ *
+ *	HVA   47 bits  | GiB: 17 bits | offset: 30 bits |
+ *	                     |               |
+ *	               table[GiB]            |
+ *	                     v               v
+ *	GPA            | frame: <= 16 | offset: 30 bits |
+ *
+ * One rule for every CPU: even where guest-physical addresses are wide enough
+ * for the identity, the table is what all follow, so there is one path to test.
+ */
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include "frames.h"
+
+u32 frames_count(unsigned int gpa_bits)
+{
+	return min_t(u64, 1ULL << (gpa_bits - DUNE_FRAME_SHIFT), 1U << 16);
+}
+
+int frames_init(struct dune_frames *f, unsigned int gpa_bits)
+{
+	f->nr = frames_count(gpa_bits);
+	f->next = 1;
+	f->gib = kvcalloc(f->nr, sizeof(*f->gib), GFP_KERNEL_ACCOUNT);
+	mutex_init(&f->lock);
+	return f->gib ? 0 : -ENOMEM;
+}
+
+void frames_free(struct dune_frames *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < FRAME_TABLE_PAGES; i++)
+		free_page((unsigned long)f->table[i]);
+	kvfree(f->gib);
+}
+
+static u16 *table_page(struct dune_frames *f, unsigned int i)
+{
+	lockdep_assert_held(&f->lock);
+	if (!f->table[i]) {
+		u16 *page = (u16 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+		/* readers take no lock: zeroes first, then the pointer */
+		smp_store_release(&f->table[i], page);
+	}
+	return f->table[i];
+}
+
+static int assign_locked(struct dune_frames *f, unsigned long gib)
+{
+	u16 *page = table_page(f, gib / FRAME_PER_PAGE);
+	u16 *entry;
+
+	if (!page)
+		return -ENOMEM;
+	entry = &page[gib % FRAME_PER_PAGE];
+	if (*entry)
+		return *entry;
+	if (f->next == f->nr)
+		return -ENOSPC;
+	f->gib[f->next] = gib;
+	WRITE_ONCE(*entry, f->next);
+	/* frames_hva() trusts gib[] below next */
+	smp_store_release(&f->next, f->next + 1);
+	return *entry;
+}
+
+/* The frame of the GiB that holds @hva, a new one if it had none. */
+int frames_assign(struct dune_frames *f, u64 hva)
+{
+	int ret;
+
+	if (hva >> 47)
+		return -EINVAL;
+	mutex_lock(&f->lock);
+	ret = assign_locked(f, hva >> DUNE_FRAME_SHIFT);
+	mutex_unlock(&f->lock);
+	return ret;
+}
+
+static vm_fault_t frames_fault(struct vm_fault *vmf)
+{
+	struct dune_frames *f = vmf->vma->vm_private_data;
+	u16 *page;
+
+	if (vmf->pgoff >= FRAME_TABLE_PAGES)
+		return VM_FAULT_SIGBUS;
+	mutex_lock(&f->lock);
+	page = table_page(f, vmf->pgoff);
+	mutex_unlock(&f->lock);
+	if (!page)
+		return VM_FAULT_OOM;
+	vmf->page = virt_to_page(page);
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct frames_vm_ops = { .fault = frames_fault };
+
+/* The file keeps the space, and with it the table, while it is mapped. */
+int frames_mmap(struct dune_frames *f, struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_WRITE)
+		return -EPERM;
+	if (vma->vm_pgoff || vma_pages(vma) > FRAME_TABLE_PAGES)
+		return -EINVAL;
+	dune_vma_flags(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE);
+	vma->vm_private_data = f;
+	vma->vm_ops = &frames_vm_ops;
+	return 0;
+}

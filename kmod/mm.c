@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * All talk with Linux mm about one fault: an access in Dune mode that EPT did
+ * not allow becomes what the same access is to the process, a page fault of its mm.
+ *
+ *	GPA -> HVA -> present? ---------yes------------------------> EPT entry
+ *	                |no                                             |
+ *	              VMA allows it? --yes--> fault it in, look again --'
+ *	                |no                      |failed
+ *	              #PF with DUNE_PF_LINUX, into Dune mode
+ *
+ * Whatever was looked up may have changed before it is installed; inv_seq tells
+ * (see space.c), and then all is looked up again.
+ */
+#include <linux/hmm.h>
+#include <linux/sched/signal.h>
+#include <asm/cpufeature.h>
+#include "pfnmap.h"
+#include "space.h"
+#include "vcpu.h"
+
+/* One fault, from the exit to the entry in the table. */
+struct fault {
+	struct dune_space *space;
+	unsigned long hva;		/* page-aligned */
+	u64 gpa;			/* page-aligned */
+	u32 access;
+	unsigned long vm_flags;		/* of the VMA; 0 if there is none */
+	bool expect_absent;
+	bool faulted;			/* Linux was asked to fault it in */
+	unsigned long seq;		/* inv_seq before anything was looked up */
+	struct ept_leaf leaf;
+};
+
+/* As the CPU has it: anything but PROT_NONE can be read. */
+static bool vma_allows(unsigned long vm_flags, u32 access)
+{
+	if (access & ACCESS_WRITE)
+		return vm_flags & VM_WRITE;
+	if (access & ACCESS_EXEC)
+		return vm_flags & VM_EXEC;
+	return vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
+}
+
+/*
+ * What Linux's page table has for one small page. *large: it may be part of a
+ * larger one, which cannot be seen from here.
+ */
+static bool lookup_entry(struct fault *f, bool *large)
+{
+	struct page *page;
+
+	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB, .write = true };
+	if (!get_user_page_fast_only(f->hva, FOLL_WRITE, &page)) {
+		f->leaf.write = false;
+		if (f->access & ACCESS_WRITE || !get_user_page_fast_only(f->hva, 0, &page))
+			return false;
+	}
+	f->leaf.pfn = page_to_pfn(page);
+	/* the notifier keeps the page for us once it is mapped, and install() sees if it went before */
+	put_page(page);
+	*large = PageCompound(page);
+	return true;
+}
+
+/*
+ * A page that is there needs no look at the VMA: its entry in Linux's page table
+ * says it all but for execute.
+ */
+static bool lookup_present(struct fault *f)
+{
+	bool large;
+
+	return !(f->access & ACCESS_EXEC) && lookup_entry(f, &large) && !large;
+}
+
+/* To hmm_range_fault() nothing may be done where VM_READ is not set; to the CPU it may. */
+static int lookup_unreadable(struct fault *f)
+{
+	bool large;
+
+	if (!lookup_entry(f, &large)) {
+		if (f->access & ACCESS_WRITE || !(f->vm_flags & VM_WRITE))
+			return -EFAULT;
+		/* the zero page hides from fast GUP: have a page of its own */
+		f->access |= ACCESS_WRITE;
+		f->faulted = false;
+		return -EAGAIN;
+	}
+	f->leaf.exec = f->vm_flags & VM_EXEC;
+	return 0;
+}
+
+/*
+ * Look up how Linux maps the address, faulting it in. hmm_range_fault() wants
+ * an interval notifier to check for collisions; we have one notifier for the whole
+ * mm and check ourselves, so it gets one that never collides.
+ */
+static int lookup_mapping(struct fault *f)
+{
+	struct mmu_interval_notifier never = { .mm = f->space->mm };
+	unsigned long pfn = 0;
+	struct hmm_range range = {
+		.notifier = &never,
+		.start = f->hva,
+		.end = f->hva + PAGE_SIZE,
+		.hmm_pfns = &pfn,
+		.default_flags = HMM_PFN_REQ_FAULT | (f->access & ACCESS_WRITE ? HMM_PFN_REQ_WRITE : 0),
+	};
+	unsigned int order;
+	int ret = hmm_range_fault(&range);
+
+	if (ret)
+		return ret;
+	order = hmm_pfn_to_map_order(pfn);
+	f->leaf = (struct ept_leaf) {
+		.pfn = page_to_pfn(hmm_pfn_to_page(pfn)),
+		.cache = EPT_WB,
+		.write = pfn & HMM_PFN_WRITE,
+		.exec = f->vm_flags & VM_EXEC,
+		.level = order >= 18 ? EPT_1G : order >= 9 ? EPT_2M : EPT_4K,
+	};
+	return 0;
+}
+
+/*
+ * The page fault itself, as the process's own access would have made it: it may
+ * sleep, and wait for a userfaultfd. -EAGAIN: look again; with *locked false if
+ * Linux dropped mmap_lock on the way.
+ */
+static int fault_in(struct fault *f, struct vm_area_struct *vma, bool *locked)
+{
+	unsigned int flags = FAULT_FLAG_USER | FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE |
+			     FAULT_FLAG_INTERRUPTIBLE;
+	vm_fault_t ret;
+
+	if (f->access & ACCESS_WRITE)
+		flags |= FAULT_FLAG_WRITE;
+	ret = handle_mm_fault(vma, f->hva, flags, NULL);
+	*locked = !(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED));
+	if (!(ret & VM_FAULT_ERROR))
+		return -EAGAIN;
+	/* an error without a number is still no page */
+	return vm_fault_to_errno(ret, 0) ?: -EFAULT;
+}
+
+/* mmap_lock held, unless *locked says that it was dropped. */
+static int lookup_vma(struct fault *f, struct vm_area_struct *vma, bool *locked)
+{
+	f->vm_flags = vma->vm_flags;
+	if (!vma_allows(f->vm_flags, f->access))
+		return -EFAULT;
+	if (f->vm_flags & (VM_IO | VM_PFNMAP)) {
+		f->leaf.exec = f->vm_flags & VM_EXEC;
+		return pfnmap_lookup(vma, f->hva, f->access & ACCESS_WRITE, &f->leaf);
+	}
+	if (!f->faulted) {
+		f->faulted = true;
+		return fault_in(f, vma, locked);
+	}
+	return f->vm_flags & VM_READ ? lookup_mapping(f) : lookup_unreadable(f);
+}
+
+static int lookup(struct fault *f)
+{
+	struct mm_struct *mm = f->space->mm;
+	struct vm_area_struct *vma;
+	bool locked = true;
+	int ret = -EFAULT;
+
+	if ((f->faulted || !f->expect_absent) && lookup_present(f))
+		return 0;
+	mmap_read_lock(mm);
+	vma = find_vma(mm, f->hva);
+	if (likely(vma && vma->vm_start <= f->hva))
+		ret = lookup_vma(f, vma, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	return ret;
+}
+
+/* Make a large leaf smaller where it cannot be large; hva and gpa agree below 1 GiB. */
+static void fit_leaf(struct fault *f)
+{
+	u64 caps;
+
+	if (likely(f->leaf.level == EPT_4K))
+		return;
+	caps = hv->caps();
+	if (f->leaf.level == EPT_1G && !(caps & DUNE_CAP_EPT_1G))
+		f->leaf.level = EPT_2M;
+	if (f->leaf.level == EPT_2M && !(caps & DUNE_CAP_EPT_2M))
+		f->leaf.level = EPT_4K;
+	/* executable large pages let anyone crash the machine on CPUs with this erratum */
+	if (f->leaf.level > EPT_4K && f->leaf.exec && boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT))
+		f->leaf.level = EPT_4K;
+	if (f->leaf.level > EPT_4K) {
+		u64 pages = 1ULL << (9 * (f->leaf.level - 1));
+
+		f->leaf.pfn &= ~(pages - 1);
+	}
+}
+
+/*
+ * A page that Dune mode may write is dirty from now on: the CPU sets no dirty bit
+ * in Linux's own entry. Called under the lock, while the page cannot go.
+ */
+static void mark_dirty(const struct ept_leaf *leaf)
+{
+	if (leaf->write && pfn_valid(leaf->pfn)) {
+		struct page *page = compound_head(pfn_to_page(leaf->pfn));
+
+		if (!PageReserved(page) && !PageDirty(page))
+			SetPageDirty(page);
+	}
+}
+
+/* -EAGAIN if Linux changed its mind meanwhile. */
+static int install(struct fault *f, struct ept_cache_pages *cache)
+{
+	struct dune_space *space = f->space;
+	LIST_HEAD(freed);
+	bool stale = false;
+	int ret = -EAGAIN;
+
+	spin_lock(&space->ept.lock);
+	if (!space_retry(space, f->hva, f->seq)) {
+		mark_dirty(&f->leaf);
+		stale = ept_map(&space->ept, f->gpa, &f->leaf, cache, &freed);
+		ret = 0;
+	}
+	spin_unlock(&space->ept.lock);
+	if (unlikely(stale)) {
+		space_flush(space);
+		ept_free_pages(&freed);
+	}
+	return ret;
+}
+
+static int try(struct fault *f, struct ept_cache_pages *cache)
+{
+	int ret;
+
+	f->seq = READ_ONCE(f->space->inv_seq);
+	smp_rmb();	/* before Linux's page tables are read; pairs with the lock in install() */
+	ret = lookup(f);
+	if (unlikely(ret))
+		return ret;
+	fit_leaf(f);
+	ret = cache->nr == EPT_CACHE_SIZE ? 0 : ept_cache_fill(cache);
+	return ret ? ret : install(f, cache);
+}
+
+static int resolve(struct fault *f, struct ept_cache_pages *cache)
+{
+	for (;;) {
+		int ret = try(f, cache);
+
+		if (ret == -EBUSY)
+			ret = -EAGAIN;
+		if (likely(ret != -EAGAIN))
+			return ret;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+}
+
+/* Linux would not: the program's own handler, or libdune, is told by a #PF. */
+static int refuse(struct dune_vcpu *vcpu, const struct fault *f)
+{
+	u32 error = DUNE_PF_LINUX;
+
+	/* nowhere to deliver it to, or nothing to say: no address, or in the middle of another */
+	if (vcpu->exit.vectoring || !vcpu->exit.gva_valid)
+		return DUNE_EXIT_NESTED_FAULT;
+	if (f->vm_flags)
+		error |= X86_PF_PROT;
+	if (f->access & ACCESS_WRITE)
+		error |= X86_PF_WRITE;
+	if (f->access & ACCESS_EXEC)
+		error |= X86_PF_INSTR;
+	if (f->access & ACCESS_USER)
+		error |= X86_PF_USER;
+	vcpu->exception_address = vcpu->exit.gva;
+	vcpu_inject(vcpu, X86_TRAP_PF, true, error);
+	return 0;
+}
+
+/*
+ * Where one page was absent the next are likely to be: fault first and look once,
+ * rather than look in vain before. Now and then we look, to see if it is still so.
+ */
+#define ABSENT_RUN 16
+
+static bool expect_absent(struct dune_vcpu *vcpu)
+{
+	if (!vcpu->absent_run)
+		return false;
+	vcpu->absent_run--;
+	return true;
+}
+
+int vcpu_ept_fault(struct dune_vcpu *vcpu)
+{
+	struct fault f = {
+		.space = vcpu->space,
+		.gpa = vcpu->exit.gpa & PAGE_MASK,
+		.access = vcpu->exit.access,
+		.expect_absent = expect_absent(vcpu),
+	};
+	int ret;
+
+	if (!frames_hva(&vcpu->space->frames, f.gpa, &f.hva))
+		return DUNE_EXIT_BAD_GPA;
+	ret = resolve(&f, &vcpu->tables);
+	switch (ret) {
+	case 0:
+		if (f.faulted && !f.expect_absent)
+			vcpu->absent_run = ABSENT_RUN;
+		vcpu->run->counters.ept_faults++;
+		return 0;
+	case -EINTR:
+		return -EINTR;
+	case -ENOMEM:
+		return DUNE_EXIT_NOMEM;
+	default:
+		return refuse(vcpu, &f);
+	}
+}

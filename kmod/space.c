@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Spaces: their life, and how they follow the mm.
+ *
+ * Linux tells of each change to the page tables twice, before and after. Before:
+ * what the range maps is cleared, and every CPU that may have it cached is made
+ * to flush. In between no fault may install an entry for the range: what it
+ * looked up may be on its way out. After: a fault that began earlier sees that
+ * inv_seq moved, and looks up again.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+#include "dev.h"
+#include "space.h"
+#include "vcpu.h"
+
+static LIST_HEAD(spaces);
+static DEFINE_MUTEX(spaces_lock);	/* spaces: at most one for an mm */
+
+static struct dune_space *space_of(struct mmu_notifier *mn)
+{
+	return container_of(mn, struct dune_space, mn);
+}
+
+/* That the interrupt was taken is all that was wanted: the CPU is out of the guest. */
+static void kicked(void *unused)
+{
+}
+
+void space_flush(struct dune_space *space)
+{
+	struct dune_vcpu *vcpu;
+
+	atomic64_inc(&space->tlb_gen);
+	smp_mb__after_atomic();		/* see enum vcpu_mode */
+	spin_lock(&space->vcpus_lock);
+	list_for_each_entry(vcpu, &space->vcpus, node)
+		if (READ_ONCE(vcpu->mode) == IN_GUEST)
+			smp_call_function_single(READ_ONCE(vcpu->cpu), kicked, NULL, true);
+	spin_unlock(&space->vcpus_lock);
+}
+
+/* Clear a range of user addresses; ept.lock held. True if anything was mapped there. */
+static bool zap_hva(struct dune_space *space, unsigned long start, unsigned long end, struct list_head *freed)
+{
+	unsigned long next;
+	bool any = false;
+	u32 frame;
+
+	end = min(end, 1UL << 47);
+	for (; start < end; start = next) {
+		unsigned long gib = start >> DUNE_FRAME_SHIFT;
+
+		if (!space->frames.table[gib / FRAME_PER_PAGE]) {
+			next = (gib / FRAME_PER_PAGE + 1) * FRAME_PER_PAGE << DUNE_FRAME_SHIFT;
+			continue;
+		}
+		next = min(end, (gib + 1) << DUNE_FRAME_SHIFT);
+		frame = frames_lookup(&space->frames, start);
+		if (frame)
+			any |= ept_zap(&space->ept, ((u64)frame << DUNE_FRAME_SHIFT) | (start & (FRAME_BYTES - 1)),
+				       next - start, freed);
+	}
+	return any;
+}
+
+static void zap_and_flush(struct dune_space *space, unsigned long start, unsigned long end)
+{
+	LIST_HEAD(freed);
+	bool any;
+
+	spin_lock(&space->ept.lock);
+	any = zap_hva(space, start, end, &freed);
+	spin_unlock(&space->ept.lock);
+	if (any)
+		space_flush(space);
+	ept_free_pages(&freed);
+}
+
+static int space_invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dune_space *space = space_of(mn);
+
+	spin_lock(&space->ept.lock);
+	if (!space->inv_count++) {
+		space->inv_start = range->start;
+		space->inv_end = range->end;
+	} else {
+		space->inv_start = min(space->inv_start, range->start);
+		space->inv_end = max(space->inv_end, range->end);
+	}
+	spin_unlock(&space->ept.lock);
+
+	zap_and_flush(space, range->start, range->end);
+	return 0;
+}
+
+static void space_invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dune_space *space = space_of(mn);
+
+	spin_lock(&space->ept.lock);
+	WRITE_ONCE(space->inv_seq, space->inv_seq + 1);
+	space->inv_count--;
+	spin_unlock(&space->ept.lock);
+}
+
+/* The mm is going: nobody runs in it any more, and no page of it may be kept mapped. */
+static void space_release(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+	struct dune_space *space = space_of(mn);
+
+	spin_lock(&space->ept.lock);
+	space->dead = true;
+	spin_unlock(&space->ept.lock);
+	zap_and_flush(space, 0, ULONG_MAX);
+}
+
+static const struct mmu_notifier_ops space_mn_ops = {
+	.invalidate_range_start = space_invalidate_start,
+	.invalidate_range_end = space_invalidate_end,
+	.release = space_release,
+};
+
+static void space_destroy(struct kref *ref)
+{
+	struct dune_space *space = container_of(ref, struct dune_space, ref);
+
+	mutex_lock(&spaces_lock);
+	list_del(&space->node);
+	mutex_unlock(&spaces_lock);
+	mmu_notifier_unregister(&space->mn, space->mm);
+	ept_free(&space->ept);
+	frames_free(&space->frames);
+	mmdrop(space->mm);
+	kfree(space);
+	hv_put();
+}
+
+void space_put(struct dune_space *space)
+{
+	kref_put(&space->ref, space_destroy);
+}
+
+static struct dune_space *space_alloc(void)
+{
+	struct dune_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+
+	if (!space)
+		return NULL;
+	INIT_LIST_HEAD(&space->vcpus);
+	spin_lock_init(&space->vcpus_lock);
+	kref_init(&space->ref);
+	atomic64_set(&space->tlb_gen, 1);
+	space->mn.ops = &space_mn_ops;
+	space->mm = current->mm;
+	if (frames_init(&space->frames, hv->gpa_bits()) || ept_init(&space->ept, hv->format)) {
+		frames_free(&space->frames);
+		ept_free(&space->ept);
+		kfree(space);
+		return NULL;
+	}
+	mmgrab(space->mm);
+	return space;
+}
+
+static bool mm_has_space(struct mm_struct *mm)
+{
+	struct dune_space *space;
+
+	list_for_each_entry(space, &spaces, node)
+		if (space->mm == mm)
+			return true;
+	return false;
+}
+
+/* Put a new space in the list, if it is its mm's only one, and let it hear of changes. */
+static int space_publish(struct dune_space *space)
+{
+	int ret = -EEXIST;
+
+	mutex_lock(&spaces_lock);
+	if (!mm_has_space(space->mm)) {
+		ret = mmu_notifier_register(&space->mn, space->mm);
+		if (!ret)
+			list_add(&space->node, &spaces);
+	}
+	mutex_unlock(&spaces_lock);
+	return ret;
+}
+
+/* ---- its descriptor ------------------------------------------------------ */
+
+static int space_fd_release(struct inode *inode, struct file *file)
+{
+	space_put(file->private_data);
+	return 0;
+}
+
+static int space_fd_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct dune_space *space = file->private_data;
+
+	if (current->mm != space->mm)
+		return -EIO;
+	return frames_mmap(&space->frames, vma);
+}
+
+static long space_assign_frame(struct dune_space *space, void __user *arg)
+{
+	struct dune_assign_frame a;
+	int ret = dev_get_args(&a, sizeof(a), arg);
+
+	if (ret)
+		return ret;
+	if (a.flags)
+		return -EINVAL;
+	return frames_assign(&space->frames, a.hva);
+}
+
+static long space_create_vcpu(struct dune_space *space, void __user *arg)
+{
+	struct dune_create_vcpu a;
+	int ret = dev_get_args(&a, sizeof(a), arg);
+
+	if (ret)
+		return ret;
+	if (a.flags)
+		return -EINVAL;
+	return vcpu_create(space);
+}
+
+static long space_fd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct dune_space *space = file->private_data;
+
+	if (current->mm != space->mm)
+		return -EIO;
+	switch (cmd) {
+	case DUNE_ASSIGN_FRAME:
+		return space_assign_frame(space, (void __user *)arg);
+	case DUNE_CREATE_VCPU:
+		return space_create_vcpu(space, (void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations space_fops = {
+	.owner = THIS_MODULE,
+	.release = space_fd_release,
+	.unlocked_ioctl = space_fd_ioctl,
+	.mmap = space_fd_mmap,
+	.llseek = noop_llseek,
+};
+
+int space_create(void)
+{
+	struct dune_space *space;
+	int ret = hv_get();
+
+	if (ret)
+		return ret;
+	space = space_alloc();
+	if (!space) {
+		hv_put();
+		return -ENOMEM;
+	}
+	ret = space_publish(space);
+	if (ret) {
+		ept_free(&space->ept);
+		frames_free(&space->frames);
+		mmdrop(space->mm);
+		kfree(space);
+		hv_put();
+		return ret;
+	}
+	ret = anon_inode_getfd("dune-space", &space_fops, space, O_RDWR | O_CLOEXEC);
+	if (ret < 0)
+		space_put(space);
+	return ret;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A space: what all Dune threads of one mm share. */
+#ifndef DUNE_SPACE_H
+#define DUNE_SPACE_H
+
+#include <linux/kref.h>
+#include <linux/mmu_notifier.h>
+#include "ept.h"
+#include "frames.h"
+
+/**
+ * struct dune_space - one per mm
+ * @mm:		whose; a struct mm_struct reference (mmgrab), not its user count
+ * @mn:		tells of every change to the mm's page tables
+ * @ept:	GPA to host-physical, filled on demand, emptied by @mn
+ * @frames:	HVA to GPA
+ * @inv_count:	invalidations under way; ept.lock
+ * @inv_start, @inv_end: what they cover together; ept.lock
+ * @inv_seq:	invalidations that ended; written under ept.lock
+ * @tlb_gen:	raised when something was cleared that a CPU may have cached
+ * @dead:	the mm is gone; ept.lock
+ * @vcpus:	all VCPUs; @vcpus_lock
+ */
+struct dune_space {
+	struct mm_struct *mm;
+	struct mmu_notifier mn;
+	struct ept ept;
+	struct dune_frames frames;
+	unsigned int inv_count;
+	unsigned long inv_start, inv_end;
+	unsigned long inv_seq;
+	atomic64_t tlb_gen;
+	bool dead;
+	struct list_head vcpus;
+	spinlock_t vcpus_lock;	/* vcpus */
+	struct kref ref;
+	struct list_head node;
+};
+
+int space_create(void);
+void space_put(struct dune_space *space);
+
+/* No CPU uses a translation made before this call once it returns. Interrupts on. */
+void space_flush(struct dune_space *space);
+
+static inline void space_get(struct dune_space *space)
+{
+	kref_get(&space->ref);
+}
+
+/* Did, or does, an invalidation touch @hva since @seq was read? ept.lock held. */
+static inline bool space_retry(struct dune_space *space, unsigned long hva, unsigned long seq)
+{
+	lockdep_assert_held(&space->ept.lock);
+	if (space->inv_count && hva >= space->inv_start && hva < space->inv_end)
+		return true;
+	return space->inv_seq != seq || space->dead;
+}
+
+#endif /* DUNE_SPACE_H */

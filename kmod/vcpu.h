@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A VCPU: one thread's Dune mode. */
+#ifndef DUNE_VCPU_H
+#define DUNE_VCPU_H
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/ptrace.h>
+#include <asm/traps.h>
+#include <asm/trapnr.h>
+#include <linux/dune.h>
+#include "ept.h"
+#include "hv.h"
+
+struct dune_space;
+
+/* What an exit told us; see enum hv_exit. */
+struct dune_exit {
+	u64 gpa;
+	u64 gva;
+	u32 access;		/* ACCESS_* */
+	bool gva_valid;
+	bool vectoring;		/* it came while an exception was being delivered */
+	bool long_mode;		/* 64-bit code */
+};
+
+#define ACCESS_READ	1
+#define ACCESS_WRITE	2
+#define ACCESS_EXEC	4
+#define ACCESS_USER	8	/* from ring 3 */
+
+/* vcpu->dirty: what the next entry must see to. One test when there is nothing, one when a call was skipped. */
+#define DIRTY_IP	1	/* regs.ip */
+#define DIRTY_REGS	2	/* regs.ip, sp, flags */
+#define DIRTY_BASES	4
+#define DIRTY_SYSTEM	8
+#define DIRTY_EXCEPTION	16	/* the exception below is to be delivered */
+#define DIRTY_LSTAR	32
+#define DIRTY_MSRS	64	/* the syscall MSRs are the host's */
+#define DIRTY_TLB	128	/* flush, whatever tlb_gen says */
+
+/*
+ * The IN_GUEST protocol, by which an invalidation knows whom to kick:
+ *
+ *	entry				invalidation
+ *	mode = IN_GUEST			tlb_gen++
+ *	full barrier			full barrier
+ *	read tlb_gen, flush		read mode, IPI if IN_GUEST
+ *	enter
+ */
+enum vcpu_mode { OUTSIDE_GUEST, IN_GUEST };
+
+/**
+ * struct dune_vcpu - one thread's Dune mode
+ * @regs:	general registers always; ip, sp, flags as @dirty and hv->store say
+ * @dirty:	DIRTY_*
+ * @mode:	see above
+ * @tlb_gen:	the space's tlb_gen when this VCPU last flushed
+ * @cpu:	where its state is loaded, -1 if nowhere
+ * @absent_run: so many faults to come are expected to find no page; see mm.c
+ * @tables:	set aside for the next fault, so that most faults allocate nothing
+ */
+struct dune_vcpu {
+	struct pt_regs regs;
+	u32 dirty;
+	int mode;
+	u64 tlb_gen;
+	int cpu;
+	u8 absent_run;
+	bool has_exception_error;
+	u8 exception_vector;
+	u32 exception_error;
+	u64 exception_address;
+	struct dune_exit exit;
+	u64 fs_base, gs_base;
+	struct dune_system system;
+	u32 cpl;
+	struct ept_cache_pages tables;
+
+	struct dune_run *run;
+	struct page *run_page;
+	struct dune_space *space;
+	struct task_struct *task;	/* the owner; compared, never followed */
+	struct mutex running;		/* held by DUNE_RUN */
+	struct kref ref;
+	struct list_head node;		/* space->vcpus */
+	struct preempt_notifier preempt;
+};
+
+int vcpu_create(struct dune_space *space);
+void vcpu_put(struct dune_vcpu *vcpu);
+
+/* run.c */
+long vcpu_run(struct dune_vcpu *vcpu);
+void vcpu_reload(void);
+
+/*
+ * Acting on an exit: see exit.c for what they return. System calls are apart,
+ * so that the hottest exit makes no indirect call.
+ */
+int vcpu_rare_exit(struct dune_vcpu *vcpu, enum hv_exit exit);
+int vcpu_hypercall(struct dune_vcpu *vcpu);	/* syscall.c */
+int vcpu_ept_fault(struct dune_vcpu *vcpu);	/* mm.c */
+int vcpu_cpuid(struct dune_vcpu *vcpu);		/* emul.c */
+int vcpu_rdmsr(struct dune_vcpu *vcpu);
+int vcpu_wrmsr(struct dune_vcpu *vcpu);
+int vcpu_xsetbv(struct dune_vcpu *vcpu);
+
+/* The entry after this one delivers an exception. */
+static inline void vcpu_inject(struct dune_vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	vcpu->exception_vector = vector;
+	vcpu->has_exception_error = has_error;
+	vcpu->exception_error = error;
+	vcpu->dirty |= DIRTY_EXCEPTION;
+	vcpu->run->counters.injected++;
+}
+
+static inline void vcpu_inject_gp(struct dune_vcpu *vcpu)
+{
+	vcpu_inject(vcpu, X86_TRAP_GP, true, 0);
+}
+
+/* Step over the instruction that made the exit. */
+static inline void vcpu_skip(struct dune_vcpu *vcpu, unsigned int len)
+{
+	vcpu->regs.ip += len;
+	vcpu->dirty |= DIRTY_IP;
+}
+
+/* syscall.c */
+int fastcall_init(void);
+void fastcall_exit(void);
+bool fastcall_available(void);
+
+#endif /* DUNE_VCPU_H */
