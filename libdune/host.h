@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the host loop calls, in ordinary mode on the thread's host stack. */
+#ifndef LIBDUNE_HOST_H
+#define LIBDUNE_HOST_H
+
+#include "thread.h"
+
+/* syscall.c: make the call in the register image, by the exact path. */
+void dune_syscall_exact(struct dune_thread *t);
+
+/* death.c: the thread cannot go on in Dune mode; t->run says why. */
+void dune_die(struct dune_thread *t) __attribute__((noreturn));
+
+#endif /* LIBDUNE_HOST_H */

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Code in ring 3. It may change its FS base itself (WRFSBASE), while handlers
+ * and all that they call find their thread-local variables by FS: every trap
+ * out of ring 3 brings ring 0's base back, every return ring 3's.
+ */
+#include <dune/dune.h>
+#include "base.h"
+#include "entry.h"
+#include "export.h"
+#include "offsets.h"
+#include "syscall_trap.h"
+#include "trap.h"
+
+#define RFLAGS_CF	(1U << 0)
+#define RFLAGS_PF	(1U << 2)
+#define RFLAGS_AF	(1U << 4)
+#define RFLAGS_ZF	(1U << 6)
+#define RFLAGS_SF	(1U << 7)
+#define RFLAGS_TF	(1U << 8)
+#define RFLAGS_DF	(1U << 10)
+#define RFLAGS_OF	(1U << 11)
+#define RFLAGS_RF	(1U << 16)
+#define RFLAGS_AC	(1U << 18)
+#define RFLAGS_ID	(1U << 21)
+
+/* IF is always on, IOPL always 0. */
+#define RFLAGS_RING3	(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | \
+			 RFLAGS_DF | RFLAGS_OF | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
+
+void dune_from_ring3(struct dune_thread *t)
+{
+	t->ring3_fs = dune_guest_fs();
+	dune_guest_set_fs(t->ring0_fs);
+}
+
+/* A handler may have made this return to ring 3 of a trap from ring 0: then it begins here. */
+void dune_to_ring3(struct dune_thread *t)
+{
+	dune_syscall_guard(t);
+	t->ring0_fs = dune_guest_fs();
+	t->ring = 3;
+	dune_guest_set_fs(t->ring3_fs);
+}
+
+DUNE_API long dune_ring3_run(const struct dune_trap *start)
+{
+	struct dune_thread *t = dune_this;
+	struct dune_trap frame = *start;
+	uint64_t outer_fs = t->ring3_fs, gs = dune_guest_gs();
+	long value;
+
+	frame.cs = SEL_USER_CS;
+	frame.ss = SEL_USER_DS;
+	frame.rflags = (start->rflags & RFLAGS_RING3) | FLAGS_CLEAN;
+	t->ring0_fs = dune_guest_fs();
+	t->ring3_fs = t->ring0_fs;
+	dune_syscall_guard(t);
+	value = dune_ring3_enter(t, &frame);
+	dune_guest_set_gs(gs);
+	t->ring3_fs = outer_fs;
+	return value;
+}
+
+DUNE_API void dune_ring3_exit(long value)
+{
+	dune_ring3_unwind(dune_this, value);
+}
+
+DUNE_API uint64_t *dune_ring3_fs_base(void)
+{
+	return &dune_this->ring3_fs;
+}
