@@ -38,16 +38,19 @@ deps:
 # ---- libdune -------------------------------------------------------------
 # Code that runs on a trap must not touch the vector registers of what it
 # interrupted, so the whole library keeps to the general ones.
-LIB_CFLAGS := -fPIC -fvisibility=hidden -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -DDUNE_BUILD
+LIB_CFLAGS := -fPIC -fvisibility=hidden -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	-fno-reorder-functions -fno-reorder-blocks-and-partition -DDUNE_BUILD
+# All of its code in one section, so that the module can tell it from the program's.
+OWN_TEXT := objcopy --rename-section .text=dune_text
 LIB_SRC  := $(wildcard libdune/*.c libdune/*.S)
 LIB_OBJ  := $(patsubst libdune/%,$(B)/libdune/%.o,$(LIB_SRC))
 
 $(B)/libdune/%.c.o: libdune/%.c | $(DEPS)
 	@mkdir -p $(@D); echo "  CC   $<"
-	@$(CC) $(ALL_C) $(LIB_CFLAGS) -c $< -o $@
+	@$(CC) $(ALL_C) $(LIB_CFLAGS) -c $< -o $@ && $(OWN_TEXT) $@
 $(B)/libdune/%.S.o: libdune/%.S | $(DEPS)
 	@mkdir -p $(@D); echo "  AS   $<"
-	@$(CC) $(INC) -MMD -MP -g -c $< -o $@
+	@$(CC) $(INC) -MMD -MP -g -c $< -o $@ && $(OWN_TEXT) $@
 $(B)/libdune.a: $(LIB_OBJ)
 	@echo "  AR   $@"; rm -f $@ && $(AR) rcs $@ $^
 $(B)/$(SO): $(LIB_OBJ) libdune/libdune.map
@@ -67,6 +70,7 @@ BIN   := $(call prog,examples,bin) $(call prog,bench,bin)
 UNIT  := $(call prog,tests/unit,tests/unit)
 GUEST := $(filter-out %/runner,$(call prog,tests/guest,tests/guest))
 RUNNER := $(if $(wildcard tests/guest/runner.c),$(B)/tests/guest/runner)
+include tools/tools.mk
 
 link = mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(ALL_C) $(3) -MF $@.d $(1) -o $@ $(B)/libdune.a $(2)
 $(B)/bin/%: examples/%.c $(B)/libdune.a
@@ -85,6 +89,8 @@ lib: $(B)/libdune.a $(B)/$(SO) $(B)/libdune.pc
 programs: lib $(BIN)
 tests: programs $(UNIT) $(GUEST) $(RUNNER)
 user: tests
+
+include tests/programs/programs.mk
 
 -include $(LIB_OBJ:.o=.d) $(BIN:=.d) $(UNIT:=.d) $(GUEST:=.d)
 

@@ -83,6 +83,35 @@ int frames_assign(struct dune_frames *f, u64 hva)
 	return ret;
 }
 
+static int copy_locked(struct dune_frames *to, struct dune_frames *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < FRAME_TABLE_PAGES; i++) {
+		if (!from->table[i])
+			continue;
+		if (!table_page(to, i))
+			return -ENOMEM;
+		memcpy(to->table[i], from->table[i], PAGE_SIZE);
+	}
+	memcpy(to->gib, from->gib, from->next * sizeof(*to->gib));
+	to->next = from->next;
+	return 0;
+}
+
+/* What @from has by now. @to is new, and nobody else's. */
+int frames_copy(struct dune_frames *to, struct dune_frames *from)
+{
+	int ret;
+
+	mutex_lock(&from->lock);
+	mutex_lock_nested(&to->lock, SINGLE_DEPTH_NESTING);
+	ret = copy_locked(to, from);
+	mutex_unlock(&to->lock);
+	mutex_unlock(&from->lock);
+	return ret;
+}
+
 static vm_fault_t frames_fault(struct vm_fault *vmf)
 {
 	struct dune_frames *f = vmf->vma->vm_private_data;

@@ -30,6 +30,7 @@ struct dune_frames {
 
 int frames_init(struct dune_frames *f, unsigned int gpa_bits);
 void frames_free(struct dune_frames *f);
+int frames_copy(struct dune_frames *to, struct dune_frames *from);
 int frames_assign(struct dune_frames *f, u64 hva);
 int frames_mmap(struct dune_frames *f, struct vm_area_struct *vma);
 u32 frames_count(unsigned int gpa_bits);

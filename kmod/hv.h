@@ -53,6 +53,8 @@ enum hv_exit {
  * @put:	give this CPU's state back to Linux. Preemption off
  * @enter:	one VM entry and exit; interrupts off before and after
  * @store:	bring regs, bases and cpl up to date; loaded, preemption off
+ * @hurry:	the next entry is for few instructions only, as far as the CPU can do that
+ * @forget_event: what the next entry was to deliver, it does not; loaded, preemption off
  * @describe:	fill the run page's hw; loaded, preemption off
  */
 struct hv_ops {
@@ -71,6 +73,8 @@ struct hv_ops {
 	void (*put)(struct dune_vcpu *vcpu);
 	enum hv_exit (*enter)(struct dune_vcpu *vcpu);
 	void (*store)(struct dune_vcpu *vcpu);
+	void (*hurry)(struct dune_vcpu *vcpu);
+	void (*forget_event)(struct dune_vcpu *vcpu);
 	void (*describe)(struct dune_vcpu *vcpu);
 };
 

@@ -103,6 +103,9 @@ static int __init dune_init(void)
 	ret = fastcall_init();
 	if (ret)
 		goto err_hv;
+	ret = lend_init();
+	if (ret)
+		goto err_fast;
 	register_reboot_notifier(&hv_reboot_nb);
 	dune_syscore_register(&hv_syscore);
 	ret = dev_register();		/* last: from here on user space is inside */
@@ -113,6 +116,8 @@ static int __init dune_init(void)
 err_syscall:
 	dune_syscore_unregister(&hv_syscore);
 	unregister_reboot_notifier(&hv_reboot_nb);
+	lend_exit();
+err_fast:
 	fastcall_exit();
 err_hv:
 	hv->remove();
@@ -124,6 +129,7 @@ static void __exit dune_exit(void)
 	dev_unregister();
 	dune_syscore_unregister(&hv_syscore);
 	unregister_reboot_notifier(&hv_reboot_nb);
+	lend_exit();
 	fastcall_exit();
 	hv->remove();
 }

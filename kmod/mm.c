@@ -14,6 +14,7 @@
  */
 #include <linux/hmm.h>
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include "pfnmap.h"
 #include "space.h"
@@ -28,6 +29,7 @@ struct fault {
 	unsigned long vm_flags;		/* of the VMA; 0 if there is none */
 	bool expect_absent;
 	bool faulted;			/* Linux was asked to fault it in */
+	vm_fault_t answer;		/* what it said */
 	unsigned long seq;		/* inv_seq before anything was looked up */
 	struct ept_leaf leaf;
 };
@@ -140,6 +142,7 @@ static int fault_in(struct fault *f, struct vm_area_struct *vma, bool *locked)
 	*locked = !(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED));
 	if (!(ret & VM_FAULT_ERROR))
 		return -EAGAIN;
+	f->answer = ret;
 	/* an error without a number is still no page */
 	return vm_fault_to_errno(ret, 0) ?: -EFAULT;
 }
@@ -161,11 +164,22 @@ static int lookup_vma(struct fault *f, struct vm_area_struct *vma, bool *locked)
 	return f->vm_flags & VM_READ ? lookup_mapping(f) : lookup_unreadable(f);
 }
 
+/*
+ * Below a stack: that grows when it is touched, also by the kernel on the process's
+ * behalf. 0 if it is there now.
+ */
+static int grow_stack(unsigned long hva)
+{
+	u8 __maybe_unused byte;
+
+	return get_user(byte, (u8 __user *)hva);
+}
+
 static int lookup(struct fault *f)
 {
 	struct mm_struct *mm = f->space->mm;
 	struct vm_area_struct *vma;
-	bool locked = true;
+	bool locked = true, grow = false;
 	int ret = -EFAULT;
 
 	if ((f->faulted || !f->expect_absent) && lookup_present(f))
@@ -174,8 +188,12 @@ static int lookup(struct fault *f)
 	vma = find_vma(mm, f->hva);
 	if (likely(vma && vma->vm_start <= f->hva))
 		ret = lookup_vma(f, vma, &locked);
+	else
+		grow = vma && vma->vm_flags & VM_GROWSDOWN;
 	if (locked)
 		mmap_read_unlock(mm);
+	if (unlikely(grow && !grow_stack(f->hva)))
+		return -EAGAIN;
 	return ret;
 }
 
@@ -266,20 +284,69 @@ static int resolve(struct fault *f, struct ept_cache_pages *cache)
 	}
 }
 
-/* Linux would not: the program's own handler, or libdune, is told by a #PF. */
+/* The error code that the process's own access would have had. */
+static u32 error_code(const struct fault *f)
+{
+	u32 error = f->access & ACCESS_WRITE ? X86_PF_WRITE : 0;
+
+	return f->access & ACCESS_EXEC ? error | X86_PF_INSTR : error;
+}
+
+static bool is_present(unsigned long hva)
+{
+	struct page *page;
+
+	if (!get_user_page_fast_only(hva, 0, &page))
+		return false;
+	put_page(page);
+	return true;
+}
+
+/* As arch/x86/mm/fault.c has it. */
+static int to_signal(struct dune_vcpu *vcpu, const struct fault *f)
+{
+	struct dune_signal s = {
+		.signo = SIGSEGV,
+		.code = f->vm_flags && !f->answer ? SEGV_ACCERR : SEGV_MAPERR,
+		.addr = vcpu->exit.gva,
+		.cr2 = vcpu->exit.gva,
+		.trapno = X86_TRAP_PF,
+		.error = error_code(f) | X86_PF_USER,
+	};
+
+	if (f->answer & (VM_FAULT_SIGBUS | VM_FAULT_HWPOISON | VM_FAULT_HWPOISON_LARGE)) {
+		s.signo = SIGBUS;
+		s.code = f->answer & VM_FAULT_SIGBUS ? BUS_ADRERR : BUS_MCEERR_AR;
+	}
+	if (is_present(f->hva))
+		s.error |= X86_PF_PROT;
+	vcpu_signal(&s);
+	return 0;
+}
+
+static bool wants_fault(struct dune_run *run)
+{
+	u32 upcalls = READ_ONCE(run->upcalls);
+
+	if (upcalls & DUNE_UPCALL_PASS) {
+		WRITE_ONCE(run->upcalls, upcalls & ~DUNE_UPCALL_PASS);
+		return false;
+	}
+	return upcalls & DUNE_UPCALL_FAULT;
+}
+
+/* Linux would not: the process is sent the signal, or somebody in Dune mode is told by a #PF. */
 static int refuse(struct dune_vcpu *vcpu, const struct fault *f)
 {
-	u32 error = DUNE_PF_LINUX;
+	u32 error = error_code(f) | DUNE_PF_LINUX;
 
 	/* nowhere to deliver it to, or nothing to say: no address, or in the middle of another */
 	if (vcpu->exit.vectoring || !vcpu->exit.gva_valid)
 		return DUNE_EXIT_NESTED_FAULT;
+	if (vcpu->by_door && !wants_fault(vcpu->run))
+		return to_signal(vcpu, f);
 	if (f->vm_flags)
 		error |= X86_PF_PROT;
-	if (f->access & ACCESS_WRITE)
-		error |= X86_PF_WRITE;
-	if (f->access & ACCESS_EXEC)
-		error |= X86_PF_INSTR;
 	if (f->access & ACCESS_USER)
 		error |= X86_PF_USER;
 	vcpu->exception_address = vcpu->exit.gva;

@@ -14,6 +14,7 @@
 #include <linux/smp.h>
 #include <asm/fpu/api.h>
 #include <asm/segment.h>
+#include <asm/unistd.h>
 #include "space.h"
 #include "vcpu.h"
 
@@ -57,12 +58,6 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 
 static struct preempt_ops vcpu_preempt_ops = { .sched_in = sched_in, .sched_out = sched_out };
 
-/* Addresses that go into MSRs, where one that is not canonical would be the host's fault. */
-static bool is_canonical(u64 address)
-{
-	return (s64)(address << 16) >> 16 == address;
-}
-
 static int take_system(struct dune_vcpu *vcpu)
 {
 	struct dune_system s = vcpu->run->system;
@@ -80,14 +75,14 @@ static int take_system(struct dune_vcpu *vcpu)
  * From the run page, which user space may change as we read: each value is
  * copied before it is checked. All else in it the CPU checks, at the entry.
  */
-static int take_image(struct dune_vcpu *vcpu)
+static int take_image(struct dune_vcpu *vcpu, u32 allowed, u32 *loaded)
 {
 	struct dune_run *run = vcpu->run;
 	u32 load = READ_ONCE(run->load);
 
 	BUILD_BUG_ON(sizeof(run->regs) != sizeof(vcpu->regs));
 	BUILD_BUG_ON(sizeof(*run) > PAGE_SIZE);
-	if (load & ~(DUNE_LOAD_SYSTEM | DUNE_LOAD_BASES))
+	if (load & ~allowed)
 		return -EINVAL;
 	if (load & DUNE_LOAD_SYSTEM && take_system(vcpu))
 		return -EINVAL;
@@ -99,6 +94,7 @@ static int take_image(struct dune_vcpu *vcpu)
 	memcpy(&vcpu->regs, &run->regs, sizeof(vcpu->regs));
 	vcpu->dirty |= DIRTY_REGS;
 	run->load = 0;
+	*loaded = load;
 	return 0;
 }
 
@@ -123,10 +119,29 @@ static void give_image(struct dune_vcpu *vcpu)
 	run->cpl = vcpu->cpl;
 }
 
+/*
+ * Is ring 0 in code that is not the program's? Then what Linux has to do waits for it to
+ * get out, which it does soon; but not for ever.
+ */
+#define CRITICAL_ENTRIES 100000
+
+static bool is_critical(struct dune_vcpu *vcpu)
+{
+	const struct dune_run *run = vcpu->run;
+	u64 start = READ_ONCE(run->critical_start), end = READ_ONCE(run->critical_end);
+
+	if (!vcpu->by_door || start >= end || fatal_signal_pending(current))
+		return false;
+	preempt_disable();
+	hv->store(vcpu);
+	preempt_enable();
+	return !vcpu->cpl && vcpu->regs.ip - start < end - start && vcpu->hurried++ < CRITICAL_ENTRIES;
+}
+
 /* Interrupts on. 0, or why the run ends. */
 static int do_work(struct dune_vcpu *vcpu, unsigned long work)
 {
-	if (work & WORK_USER)
+	if (work & WORK_USER && !is_critical(vcpu))
 		return -EINTR;
 	if (work & _TIF_NEED_RESCHED)
 		schedule();
@@ -179,6 +194,11 @@ static int run_loop(struct dune_vcpu *vcpu)
 			ret = do_work(vcpu, work);
 			if (ret)
 				return ret;
+			if (work & WORK_USER) {
+				/* just a few instructions, and look again */
+				hv->hurry(vcpu);
+				heed &= ~WORK_USER;
+			}
 			continue;
 		}
 		smp_store_mb(vcpu->mode, IN_GUEST);	/* see enum vcpu_mode */
@@ -218,37 +238,46 @@ void vcpu_reload(void)
 }
 
 /* A system call made in Dune mode can be DUNE_RUN of another VCPU: one thread is in one Dune mode. */
-static bool is_nested(void)
+bool vcpu_running_here(void)
 {
-	bool nested;
+	bool running;
 
 	preempt_disable();
-	nested = __this_cpu_read(running_here);
+	running = __this_cpu_read(running_here);
 	preempt_enable();
-	return nested;
+	return running;
 }
 
-static int begin(struct dune_vcpu *vcpu)
+static int take(struct dune_vcpu *vcpu, u32 allowed, u32 *loaded)
 {
-	int ret = is_nested() ? -EBUSY : check_segments();
+	int ret = vcpu_running_here() ? -EBUSY : check_segments();
 
-	if (!ret)
-		ret = take_image(vcpu);
-	if (ret)
-		return ret;
+	return ret ? ret : take_image(vcpu, allowed, loaded);
+}
+
+static void begin(struct dune_vcpu *vcpu)
+{
 	vcpu->run->counters.runs++;
+	vcpu->hurried = 0;
 	preempt_disable();
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
 	preempt_notifier_register(&vcpu->preempt);
 	vcpu_load(vcpu, true);
 	preempt_enable();
-	return 0;
 }
 
 static void end(struct dune_vcpu *vcpu, bool fatal)
 {
 	preempt_disable();
 	give_image(vcpu);
+	/*
+	 * What was being delivered is not: the program is lent as it was before, and a
+	 * fault happens again when it goes on there.
+	 */
+	if (vcpu->by_door) {
+		hv->forget_event(vcpu);
+		vcpu->dirty &= ~DIRTY_EXCEPTION;
+	}
 	if (fatal)
 		hv->describe(vcpu);
 	vcpu_unload(vcpu);
@@ -256,18 +285,22 @@ static void end(struct dune_vcpu *vcpu, bool fatal)
 	preempt_enable();
 }
 
+#define LOAD_ANY (DUNE_LOAD_SYSTEM | DUNE_LOAD_BASES)
+
 /*
- * With vcpu->running held. A positive reason ends the run with success; -ERESTART* is
- * a system call that a signal interrupted, which Linux's signal code deals with on
- * the way to user mode as if the call had been made from there.
+ * DUNE_RUN, with vcpu->running held. A positive reason ends the run with success;
+ * -ERESTART* is a system call that a signal interrupted, which Linux's signal code
+ * deals with on the way to user mode as if the call had been made from there.
  */
 long vcpu_run(struct dune_vcpu *vcpu)
 {
 	struct dune_run *run = vcpu->run;
-	int ret = begin(vcpu);
+	u32 loaded;
+	int ret = take(vcpu, LOAD_ANY, &loaded);
 
 	if (ret)
 		return ret;
+	begin(vcpu);
 	ret = run_loop(vcpu);
 	end(vcpu, ret >= DUNE_EXIT_FATAL);
 
@@ -280,4 +313,114 @@ long vcpu_run(struct dune_vcpu *vcpu)
 	if (ret != -EINTR)
 		run->detail = DUNE_DETAIL_CALL;
 	return ret;
+}
+
+/* ---- By the door ---------------------------------------------------------- */
+
+/* The calls that libdune asked for; @nr as the kernel will look at it. */
+static bool is_upcall(const struct dune_vcpu *vcpu, u32 nr)
+{
+	u32 wanted = READ_ONCE(vcpu->run->upcalls);
+
+	switch (nr) {
+	case __NR_clone:
+	case __NR_clone3:
+	case __NR_fork:
+	case __NR_vfork:
+		return wanted & DUNE_UPCALL_CLONE;
+	case __NR_execve:
+	case __NR_execveat:
+		return wanted & DUNE_UPCALL_EXEC;
+	case __NR_exit:
+		return wanted & DUNE_UPCALL_EXIT;
+	case __NR_exit_group:
+		return wanted & DUNE_UPCALL_EXIT_GROUP;
+	default:
+		return false;
+	}
+}
+
+/* Is @ip, of a VMCALL, where the program's own SYSCALL leads? */
+static bool is_stub(const struct dune_vcpu *vcpu, unsigned long ip)
+{
+	return ip == READ_ONCE(vcpu->run->syscall_stub);
+}
+
+/* The program made a system call that is to be made in ordinary mode. */
+static int ended_by_call(struct dune_vcpu *vcpu)
+{
+	const struct pt_regs *regs = &vcpu->regs;
+
+	if (is_stub(vcpu, regs->ip - VMCALL_LEN) && !is_upcall(vcpu, regs->ax)) {
+		vcpu_lend_call(vcpu, regs->cx - SYSCALL_LEN);
+		return DUNE_DOOR_LENT;
+	}
+	vcpu->run->reason = DUNE_EXIT_SYSCALL;
+	vcpu->run->detail = dune_syscall_work() ? DUNE_DETAIL_WATCHED : 0;
+	return 0;
+}
+
+/*
+ * Linux has something to do. A call that was interrupted is shown after its instruction,
+ * as it always is, so that Linux can step back to make it again.
+ */
+static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
+{
+	const struct pt_regs *regs = &vcpu->regs;
+
+	if (ret == -EINTR)
+		vcpu_lend(vcpu, regs->ip, -1, 0);
+	else if (is_stub(vcpu, regs->ip))
+		vcpu_lend(vcpu, regs->cx, regs->ax, ret);
+	else
+		vcpu_lend(vcpu, regs->ip + DUNE_HC_RESTART, regs->ax, ret);
+	return DUNE_DOOR_LENT;
+}
+
+static int make_call_natively(struct dune_vcpu *vcpu)
+{
+	if (!is_stub(vcpu, vcpu->regs.ip - VMCALL_LEN))
+		return -EINVAL;
+	vcpu_lend_call(vcpu, vcpu->regs.cx - SYSCALL_LEN);
+	return DUNE_DOOR_LENT;
+}
+
+/* What in Dune mode tells the program its CPU is libdune's to write. */
+static bool is_on_another_cpu(struct dune_run *run)
+{
+	u32 cpu = raw_smp_processor_id();
+
+	if (!(READ_ONCE(run->upcalls) & DUNE_UPCALL_CPU) || READ_ONCE(run->cpu) == cpu)
+		return false;
+	run->cpu = cpu;
+	return true;
+}
+
+int vcpu_run_door(struct dune_vcpu *vcpu)
+{
+	u32 loaded;
+	int ret;
+
+	vcpu->run->detail = 0;
+	if (is_on_another_cpu(vcpu->run)) {
+		vcpu->run->reason = DUNE_EXIT_CPU;
+		return 0;
+	}
+	ret = take(vcpu, LOAD_ANY | DUNE_LOAD_NATIVE, &loaded);
+	if (ret)
+		return ret;
+	if (loaded & DUNE_LOAD_NATIVE)
+		return make_call_natively(vcpu);
+	begin(vcpu);
+	vcpu->by_door = true;
+	ret = run_loop(vcpu);
+	end(vcpu, ret >= DUNE_EXIT_FATAL);
+	vcpu->by_door = false;
+
+	if (ret < 0)
+		return ended_for_linux(vcpu, ret);
+	if (ret == DUNE_EXIT_SYSCALL)
+		return ended_by_call(vcpu);
+	vcpu->run->reason = ret;
+	return 0;
 }

@@ -10,11 +10,13 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
+#include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include "dev.h"
+#include "door.h"
 #include "space.h"
 #include "vcpu.h"
 
@@ -168,14 +170,15 @@ static struct dune_space *space_alloc(void)
 	return space;
 }
 
-static bool mm_has_space(struct mm_struct *mm)
+/* spaces_lock held. */
+static struct dune_space *find(struct mm_struct *mm)
 {
 	struct dune_space *space;
 
 	list_for_each_entry(space, &spaces, node)
 		if (space->mm == mm)
-			return true;
-	return false;
+			return space;
+	return NULL;
 }
 
 /* Put a new space in the list, if it is its mm's only one, and let it hear of changes. */
@@ -184,7 +187,7 @@ static int space_publish(struct dune_space *space)
 	int ret = -EEXIST;
 
 	mutex_lock(&spaces_lock);
-	if (!mm_has_space(space->mm)) {
+	if (!find(space->mm)) {
 		ret = mmu_notifier_register(&space->mn, space->mm);
 		if (!ret)
 			list_add(&space->node, &spaces);
@@ -207,6 +210,9 @@ static int space_fd_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (current->mm != space->mm)
 		return -EIO;
+	if (vma->vm_pgoff == FRAME_TABLE_PAGES)
+		return door_mmap(space, vma);
+	space->table_at = vma->vm_start;
 	return frames_mmap(&space->frames, vma);
 }
 
@@ -258,29 +264,106 @@ static const struct file_operations space_fops = {
 	.llseek = noop_llseek,
 };
 
-int space_create(void)
+static void space_unmake(struct dune_space *space)
+{
+	ept_free(&space->ept);
+	frames_free(&space->frames);
+	mmdrop(space->mm);
+	kfree(space);
+	hv_put();
+}
+
+/* A space that is not yet anybody's. */
+static struct dune_space *space_make(void)
 {
 	struct dune_space *space;
 	int ret = hv_get();
 
 	if (ret)
-		return ret;
+		return ERR_PTR(ret);
 	space = space_alloc();
 	if (!space) {
 		hv_put();
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	}
+	return space;
+}
+
+int space_create(void)
+{
+	struct dune_space *space = space_make();
+	int ret;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
 	ret = space_publish(space);
 	if (ret) {
-		ept_free(&space->ept);
-		frames_free(&space->frames);
-		mmdrop(space->mm);
-		kfree(space);
-		hv_put();
+		space_unmake(space);
 		return ret;
 	}
 	ret = anon_inode_getfd("dune-space", &space_fops, space, O_RDWR | O_CLOEXEC);
 	if (ret < 0)
 		space_put(space);
 	return ret;
+}
+
+/* ---- After a fork ----------------------------------------------------------- */
+
+/* The frame table and the door, where the program knows them. */
+static int map_at(struct dune_space *space, unsigned long table, unsigned long door)
+{
+	struct file *file = anon_inode_getfile("dune-space", &space_fops, space, O_RDWR);
+	unsigned long ret;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	space_get(space);	/* the file's */
+	ret = vm_mmap(file, table, FRAME_TABLE_PAGES * PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, 0);
+	if (!IS_ERR_VALUE(ret))
+		ret = vm_mmap(file, door, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
+			      FRAME_TABLE_PAGES * PAGE_SIZE);
+	fput(file);
+	return IS_ERR_VALUE(ret) ? (int)ret : 0;
+}
+
+static int inherit(struct dune_space *space, struct dune_space *parent)
+{
+	int ret = frames_copy(&space->frames, &parent->frames);
+
+	return ret ? ret : space_publish(space);
+}
+
+static struct dune_space *find_here(void)
+{
+	struct dune_space *space;
+
+	mutex_lock(&spaces_lock);
+	space = find(current->mm);
+	if (space && !kref_get_unless_zero(&space->ref))
+		space = NULL;
+	mutex_unlock(&spaces_lock);
+	return space;
+}
+
+struct dune_space *space_inherit(struct dune_space *parent, unsigned long door)
+{
+	struct dune_space *space = find_here();
+	int ret;
+
+	if (space)
+		return space;
+	space = space_make();
+	if (IS_ERR(space))
+		return space;
+	ret = inherit(space, parent);
+	if (ret) {
+		space_unmake(space);
+		return ERR_PTR(ret);
+	}
+	ret = map_at(space, parent->table_at, door);
+	if (ret) {
+		space_put(space);
+		return ERR_PTR(ret);
+	}
+	return space;
 }

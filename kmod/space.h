@@ -20,6 +20,7 @@
  * @tlb_gen:	raised when something was cleared that a CPU may have cached
  * @dead:	the mm is gone; ept.lock
  * @vcpus:	all VCPUs; @vcpus_lock
+ * @table_at:	where the frame table was mapped last, for the child of a fork
  */
 struct dune_space {
 	struct mm_struct *mm;
@@ -33,11 +34,18 @@ struct dune_space {
 	bool dead;
 	struct list_head vcpus;
 	spinlock_t vcpus_lock;	/* vcpus */
+	unsigned long table_at;
 	struct kref ref;
 	struct list_head node;
 };
 
 int space_create(void);
+
+/*
+ * The space of the calling thread's mm, made like @parent and mapped where that is, with
+ * its door at @door, if there was none. With a reference, or an error pointer.
+ */
+struct dune_space *space_inherit(struct dune_space *parent, unsigned long door);
 void space_put(struct dune_space *space);
 
 /* No CPU uses a translation made before this call once it returns. Interrupts on. */

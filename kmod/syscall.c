@@ -18,16 +18,13 @@
 #include "space.h"
 #include "vcpu.h"
 
-#define VMCALL_LEN 3
-
 static bool fast_syscalls = true;
 module_param(fast_syscalls, bool, 0444);
 MODULE_PARM_DESC(fast_syscalls, "run system calls inside the VM exit where nobody watches them (default on)");
 
-typedef long (*syscall_fn)(const struct pt_regs *regs);
-
 /* The handler for each number that may take the fast path, NULL for the others. */
 static syscall_fn *fast;
+static syscall_fn sigreturn;
 
 /* Calls that look at the real user frame, change what the thread is, or end it. */
 static const u16 always_exact[] = {
@@ -62,6 +59,7 @@ static void fill_fast(syscall_fn *table)
 		fast[i] = table[i];
 	for (i = 0; i < ARRAY_SIZE(always_exact); i++)
 		fast[always_exact[i]] = NULL;
+	sigreturn = table[__NR_rt_sigreturn];
 }
 
 int fastcall_init(void)
@@ -103,6 +101,13 @@ static int done(struct dune_vcpu *vcpu, long ret)
 	return 0;
 }
 
+static int hc_signal(struct dune_vcpu *vcpu)
+{
+	long ret = vcpu_hc_signal(vcpu, (const void __user *)vcpu->regs.di);
+
+	return ret ? done(vcpu, ret) : 0;
+}
+
 /* Not a fast call: one of ours, or one for user space. */
 static noinline int slow_call(struct dune_vcpu *vcpu)
 {
@@ -114,6 +119,11 @@ static noinline int slow_call(struct dune_vcpu *vcpu)
 	case DUNE_HC_FLUSH:
 		space_flush(vcpu->space);
 		return done(vcpu, 0);
+	case DUNE_HC_SIGNAL:
+		return hc_signal(vcpu);
+	case __NR_rt_sigreturn:
+		if (vcpu->by_door && sigreturn && !dune_syscall_work())
+			return vcpu_lend_for(vcpu, sigreturn);
 	}
 	vcpu_skip(vcpu, VMCALL_LEN);
 	if (regs->ax >= DUNE_HC_USER && regs->ax < DUNE_HC(0x1000))

@@ -2,6 +2,7 @@
 /* VCPUs: made by the thread that will run them, gone with their descriptor. */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
+#include <linux/mman.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -70,6 +71,15 @@ static vm_fault_t run_page_fault(struct vm_fault *vmf)
 
 static const struct vm_operations_struct run_page_vm_ops = { .fault = run_page_fault };
 
+struct dune_vcpu *vcpu_at(unsigned long where)
+{
+	struct vm_area_struct *vma = find_vma(current->mm, where);
+
+	if (!vma || vma->vm_start != where || vma->vm_ops != &run_page_vm_ops)
+		return NULL;
+	return vma->vm_private_data;
+}
+
 static int vcpu_fd_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct dune_vcpu *vcpu = file->private_data;
@@ -102,7 +112,8 @@ static long vcpu_fd_run(struct dune_vcpu *vcpu)
 	if (!mutex_trylock(&vcpu->running))
 		return -EBUSY;
 	kref_get(&vcpu->ref);
-	ret = vcpu_run_owned(vcpu);
+	/* by the door it is some thread's, maybe this one's */
+	ret = vcpu->state == VCPU_IDLE ? vcpu_run_owned(vcpu) : -EBUSY;
 	mutex_unlock(&vcpu->running);
 	vcpu_put(vcpu);
 	return ret;
@@ -125,28 +136,55 @@ static const struct file_operations vcpu_fops = {
 	.llseek = noop_llseek,
 };
 
-int vcpu_create(struct dune_space *space)
+static struct dune_vcpu *vcpu_new(struct dune_space *space)
 {
 	struct dune_vcpu *vcpu = vcpu_alloc(space);
 	int ret;
 
 	if (IS_ERR(vcpu))
-		return PTR_ERR(vcpu);
+		return vcpu;
 	ret = hv->vcpu_init(vcpu);
 	vcpu_reload();
 	if (ret) {
 		put_page(vcpu->run_page);
 		kfree(vcpu);
-		return ret;
+		return ERR_PTR(ret);
 	}
 	space_get(space);
 	preempt_notifier_inc();
 	spin_lock(&space->vcpus_lock);
 	list_add(&vcpu->node, &space->vcpus);
 	spin_unlock(&space->vcpus_lock);
+	return vcpu;
+}
 
+int vcpu_create(struct dune_space *space)
+{
+	struct dune_vcpu *vcpu = vcpu_new(space);
+	int ret;
+
+	if (IS_ERR(vcpu))
+		return PTR_ERR(vcpu);
 	ret = anon_inode_getfd("dune-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
 	if (ret < 0)
 		vcpu_put(vcpu);
 	return ret;
+}
+
+int vcpu_create_at(struct dune_space *space, unsigned long where)
+{
+	struct dune_vcpu *vcpu = vcpu_new(space);
+	struct file *file;
+	unsigned long ret;
+
+	if (IS_ERR(vcpu))
+		return PTR_ERR(vcpu);
+	file = anon_inode_getfile("dune-vcpu", &vcpu_fops, vcpu, O_RDWR);
+	if (IS_ERR(file)) {
+		vcpu_put(vcpu);
+		return PTR_ERR(file);
+	}
+	ret = vm_mmap(file, where, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+	fput(file);
+	return IS_ERR_VALUE(ret) ? (int)ret : 0;
 }

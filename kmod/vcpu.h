@@ -3,15 +3,20 @@
 #ifndef DUNE_VCPU_H
 #define DUNE_VCPU_H
 
+#include <linux/irq_work.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/ptrace.h>
+#include <linux/task_work.h>
+#include <linux/user-return-notifier.h>
+#include <linux/workqueue.h>
 #include <asm/traps.h>
 #include <asm/trapnr.h>
 #include <linux/dune.h>
 #include "ept.h"
 #include "hv.h"
+#include "lend.h"
 
 struct dune_space;
 
@@ -29,6 +34,11 @@ struct dune_exit {
 #define ACCESS_WRITE	2
 #define ACCESS_EXEC	4
 #define ACCESS_USER	8	/* from ring 3 */
+
+#define VMCALL_LEN	3
+#define SYSCALL_LEN	2
+
+typedef long (*syscall_fn)(const struct pt_regs *regs);
 
 /* vcpu->dirty: what the next entry must see to. One test when there is nothing, one when a call was skipped. */
 #define DIRTY_IP	1	/* regs.ip */
@@ -86,14 +96,40 @@ struct dune_vcpu {
 	struct kref ref;
 	struct list_head node;		/* space->vcpus */
 	struct preempt_notifier preempt;
+
+	enum vcpu_state state;		/* from here on: for runs by the door */
+	bool by_door;
+	u32 hurried;			/* entries made with work for Linux waiting; see is_critical() */
+	unsigned long native_ip;	/* LENT: the call to be made in ordinary mode is there */
+	struct pt_regs door_regs;	/* as they were at the jump */
+	unsigned long door_queued;	/* bit 0: door_work is */
+	struct callback_head door_work;
+	struct user_return_notifier on_return;
+	struct irq_work release_irq;
+	struct work_struct release_work;
 };
 
+/* A VCPU with a descriptor; or with its run page mapped at @where and no descriptor, 0 or an error. */
 int vcpu_create(struct dune_space *space);
+int vcpu_create_at(struct dune_space *space, unsigned long where);
 void vcpu_put(struct dune_vcpu *vcpu);
+
+/* The VCPU whose run page is mapped there, NULL if none is. mmap_lock held; no reference is taken. */
+struct dune_vcpu *vcpu_at(unsigned long where);
+
+static inline void vcpu_get(struct dune_vcpu *vcpu)
+{
+	kref_get(&vcpu->ref);
+}
 
 /* run.c */
 long vcpu_run(struct dune_vcpu *vcpu);
 void vcpu_reload(void);
+bool vcpu_running_here(void);
+
+/* With the VCPU claimed. 0 or an errno for libdune; DUNE_DOOR_LENT: the program's registers are in pt_regs. */
+#define DUNE_DOOR_LENT 1
+int vcpu_run_door(struct dune_vcpu *vcpu);
 
 /*
  * Acting on an exit: see exit.c for what they return. System calls are apart,
@@ -106,6 +142,12 @@ int vcpu_cpuid(struct dune_vcpu *vcpu);		/* emul.c */
 int vcpu_rdmsr(struct dune_vcpu *vcpu);
 int vcpu_wrmsr(struct dune_vcpu *vcpu);
 int vcpu_xsetbv(struct dune_vcpu *vcpu);
+
+/* Addresses that go into MSRs, where one that is not canonical would be the host's fault. */
+static inline bool is_canonical(u64 address)
+{
+	return (s64)(address << 16) >> 16 == address;
+}
 
 /* The entry after this one delivers an exception. */
 static inline void vcpu_inject(struct dune_vcpu *vcpu, u8 vector, bool has_error, u32 error)
@@ -128,6 +170,10 @@ static inline void vcpu_skip(struct dune_vcpu *vcpu, unsigned int len)
 	vcpu->regs.ip += len;
 	vcpu->dirty |= DIRTY_IP;
 }
+
+/* signal.c */
+void vcpu_signal(const struct dune_signal *s);
+long vcpu_hc_signal(struct dune_vcpu *vcpu, const void __user *arg);
 
 /* syscall.c */
 int fastcall_init(void);

@@ -3,7 +3,6 @@
 #include "base.h"
 #include <asm/prctl.h>
 #include <stdbool.h>
-#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include "raw.h"
 
@@ -14,11 +13,11 @@
 
 static bool host_has_insn, guest_has_insn;
 
-void dune_base_init(void)
+void dune_base_init(uint64_t hwcap2)
 {
 	uint32_t r[4];
 
-	host_has_insn = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
+	host_has_insn = hwcap2 & HWCAP2_FSGSBASE;
 	raw_cpuid(0, 0, r);
 	if (r[0] < 7)
 		return;

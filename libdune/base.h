@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-void dune_base_init(void);
+/* @hwcap2: what Linux says of this machine, AT_HWCAP2 of the auxiliary vector. */
+void dune_base_init(uint64_t hwcap2);
 
 /* Ordinary mode. */
 uint64_t dune_host_fs(void);

@@ -14,7 +14,7 @@ bool dune_was_entered;
 
 DUNE_API void dune_root_switch(struct dune_root *root)
 {
-	struct dune_thread *t = dune_this;
+	struct dune_thread *t = dune_current();
 
 	dune_thread_map(t, root);
 	t->root = root;
@@ -23,7 +23,7 @@ DUNE_API void dune_root_switch(struct dune_root *root)
 
 DUNE_API struct dune_root *dune_root_current(void)
 {
-	struct dune_thread *t = dune_this;
+	struct dune_thread *t = dune_current();
 
 	return t && t->active ? t->root : dune_root_default();
 }

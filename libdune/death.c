@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The end of a thread's Dune mode that nobody asked for. */
 #include <dune/dune.h>
+#include <signal.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include "entry.h"
 #include "export.h"
 #include "host.h"
+#include "raw.h"
+
+#define STDERR	2
 
 static dune_death_fn on_death;
 
@@ -17,9 +19,23 @@ DUNE_API dune_death_fn dune_on_death(dune_death_fn fn)
 
 DUNE_API const struct dune_run *dune_death(void)
 {
-	const struct dune_thread *t = dune_this;
+	const struct dune_thread *t = dune_current();
 
 	return t && t->died ? t->run : NULL;
+}
+
+/* abort(): the program's handler of SIGABRT gets its turn, and then the process dies of it. */
+static __attribute__((noreturn)) void die_of_sigabrt(void)
+{
+	const struct raw_action action = { .handler = RAW_SIG_DFL };
+	const uint64_t mask = 1ULL << (SIGABRT - 1);
+
+	raw_sigmask(SIG_UNBLOCK, &mask, NULL);
+	raw_tgkill(raw_getpid(), raw_gettid(), SIGABRT);
+	raw_sigaction(SIGABRT, &action, NULL);
+	raw_sigmask(SIG_UNBLOCK, &mask, NULL);
+	raw_tgkill(raw_getpid(), raw_gettid(), SIGABRT);
+	raw_exit_group(127);
 }
 
 /* In ordinary mode, on the host stack. */
@@ -34,6 +50,6 @@ void dune_die(struct dune_thread *t)
 		dune_call_unwind(t);
 	if (fn)
 		fn(t->run);
-	dune_dump(STDERR_FILENO, t->run);
-	abort();
+	dune_dump(STDERR, t->run);
+	die_of_sigabrt();
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* GDT, TSS and IDT. */
 #include "descriptor.h"
-#include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include "entry.h"
 #include "offsets.h"
+#include "raw.h"
 
 /* Linux's own values and places (arch/x86/kernel/cpu/common.c), accessed bits set. */
 static const uint64_t gdt_template[GDT_ENTRIES] = {
@@ -93,13 +93,13 @@ static void set_gate(struct dune_gate *gate, int vector)
 
 int dune_idt_init(void)
 {
-	void *page = mmap(NULL, sizeof(struct dune_gate) * IDT_ENTRIES, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long page = raw_mmap(NULL, sizeof(struct dune_gate) * IDT_ENTRIES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int i;
 
-	if (page == MAP_FAILED)
-		return -errno;
-	dune_idt = page;
+	if (raw_failed(page))
+		return page;
+	dune_idt = (void *)page;
 	for (i = 0; i < IDT_ENTRIES; i++)
 		set_gate(&dune_idt[i], i);
 	return 0;

@@ -5,42 +5,23 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "entry.h"
 #include "hypercall.h"
 #include "raw.h"
 
-#define DEVICE	"/dev/dune"
+#define DEVICE		"/dev/dune"
+#define DOOR_SIZE	4096
 
-/* Programs count on small descriptors being free, or close them all from 3 on. */
-#define FD_MIN	100
-
-static int space_fd = -1;
 static struct dune_info the_info;
 static void *frame_table;
-
-static long ioctl_raw(int fd, unsigned long request, void *arg)
-{
-	return raw_syscall4(SYS_ioctl, fd, (long)request, (long)arg, 0);
-}
-
-/* The same descriptor with a number out of the program's way, if there is one. */
-static int move_away(int fd)
-{
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_MIN);
-
-	if (high < 0)
-		return fd;
-	close(fd);
-	return high;
-}
+void *dune_door;
 
 static int get_info(int fd)
 {
 	long ret;
 
 	the_info = (struct dune_info){ .size = sizeof(the_info) };
-	ret = ioctl_raw(fd, DUNE_GET_INFO, &the_info);
+	ret = raw_ioctl(fd, DUNE_GET_INFO, &the_info);
 	/* A module that does not even know the request is of another age, or is not ours. */
 	if (ret == -ENOTTY || (!ret && the_info.abi != DUNE_ABI_VERSION))
 		return -EPROTONOSUPPORT;
@@ -52,33 +33,52 @@ static int get_info(int fd)
 static int create_space(int fd)
 {
 	struct dune_create_space create = { .size = sizeof(create) };
-	long ret = ioctl_raw(fd, DUNE_CREATE_SPACE, &create);
 
-	return ret < 0 ? ret : move_away(ret);
+	return raw_ioctl(fd, DUNE_CREATE_SPACE, &create);
+}
+
+/* Both stay when the descriptor is closed, and keep the space. */
+static int map_space(int fd)
+{
+	long table = raw_mmap(NULL, the_info.table_size, PROT_READ, MAP_SHARED, fd, 0);
+	long door;
+
+	if (raw_failed(table))
+		return table;
+	door = raw_mmap(NULL, DOOR_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, the_info.table_size);
+	if (raw_failed(door)) {
+		raw_munmap((void *)table, the_info.table_size);
+		return door;
+	}
+	frame_table = (void *)table;
+	dune_door = (void *)door;
+	return 0;
+}
+
+static int make_space(int fd)
+{
+	int space = create_space(fd), ret;
+
+	if (space < 0)
+		return space;
+	ret = map_space(space);
+	raw_close(space);
+	return ret;
 }
 
 int dune_device_open(struct dune_info *info, const volatile uint16_t **frames)
 {
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
-	int ret;
+	int fd = raw_open(DEVICE, O_RDWR | O_CLOEXEC);
+	long ret;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ret = get_info(fd);
 	if (!ret)
-		ret = create_space(fd);
-	close(fd);
+		ret = make_space(fd);
+	raw_close(fd);
 	if (ret < 0)
 		return ret;
-	space_fd = ret;
-
-	frame_table = mmap(NULL, the_info.table_size, PROT_READ, MAP_SHARED, space_fd, 0);
-	if (frame_table == MAP_FAILED) {
-		ret = -errno;
-		close(space_fd);
-		space_fd = -1;
-		return ret;
-	}
 	*info = the_info;
 	*frames = frame_table;
 	return 0;
@@ -86,53 +86,26 @@ int dune_device_open(struct dune_info *info, const volatile uint16_t **frames)
 
 void dune_device_close(void)
 {
-	munmap(frame_table, the_info.table_size);
-	close(space_fd);
-	space_fd = -1;
-}
-
-void dune_device_forget(void)
-{
-	close(space_fd);
-	space_fd = -1;
+	raw_munmap(frame_table, the_info.table_size);
+	raw_munmap(dune_door, DOOR_SIZE);
 }
 
 int dune_device_assign_frame(uintptr_t hva)
 {
-	struct dune_assign_frame assign = { .size = sizeof(assign), .hva = hva };
-
 	if (!raw_cpl())
 		return dune_hypercall(DUNE_HC_FRAME, hva, 0);
-	return ioctl_raw(space_fd, DUNE_ASSIGN_FRAME, &assign);
+	return dune_door_jump(NULL, DUNE_DOOR_FRAME, hva);
 }
 
-int dune_device_vcpu(struct dune_run **run)
+int dune_device_vcpu(struct dune_run *at)
 {
-	struct dune_create_vcpu create = { .size = sizeof(create) };
-	int fd = ioctl_raw(space_fd, DUNE_CREATE_VCPU, &create);
-	void *page;
-	int err;
+	long ret = dune_door_jump(at, DUNE_DOOR_RUN, 0);
 
-	if (fd < 0)
-		return fd;
-	fd = move_away(fd);
-	page = mmap(NULL, the_info.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	*run = page;
-	return fd;
+	/* 0 would be a run: there is a VCPU already. */
+	return ret == 1 ? 0 : ret < 0 ? ret : -EBUSY;
 }
 
-void dune_device_vcpu_close(int fd, struct dune_run *run)
+long dune_device_run(struct dune_run *run)
 {
-	munmap(run, the_info.run_size);
-	close(fd);
-}
-
-long dune_device_run(int fd)
-{
-	return ioctl_raw(fd, DUNE_RUN, NULL);
+	return dune_door_jump(run, DUNE_DOOR_RUN, 0);
 }

@@ -2,43 +2,8 @@
 /* A run page for people. No allocation and no stdio: this is what a dying thread calls. */
 #include <dune/dune.h>
 #include <stddef.h>
-#include <sys/syscall.h>
 #include "export.h"
-#include "raw.h"
-
-struct text {
-	char buffer[2048];
-	size_t length;
-};
-
-static void put(struct text *text, const char *s)
-{
-	while (*s && text->length < sizeof(text->buffer))
-		text->buffer[text->length++] = *s++;
-}
-
-static void put_hex(struct text *text, uint64_t value, int digits)
-{
-	char s[17];
-	int i;
-
-	for (i = digits - 1; i >= 0; i--, value >>= 4)
-		s[i] = "0123456789abcdef"[value & 15];
-	s[digits] = 0;
-	put(text, s);
-}
-
-static void put_decimal(struct text *text, unsigned int value)
-{
-	char s[11];
-	int i = sizeof(s) - 1;
-
-	s[i] = 0;
-	do
-		s[--i] = '0' + value % 10;
-	while (value /= 10);
-	put(text, s + i);
-}
+#include "text.h"
 
 struct field {
 	const char *name;
@@ -46,17 +11,17 @@ struct field {
 };
 
 /* Three to a line. */
-static void put_fields(struct text *text, const struct field *field, int count)
+static void put_fields(struct dune_text *text, const struct field *field, int count)
 {
 	int i;
 
 	for (i = 0; i < count; i++) {
-		put(text, "  ");
-		put(text, field[i].name);
-		put(text, " ");
-		put_hex(text, field[i].value, 16);
+		dune_put(text, "  ");
+		dune_put(text, field[i].name);
+		dune_put(text, " ");
+		dune_put_digits(text, field[i].value, 16);
 		if (i % 3 == 2 || i == count - 1)
-			put(text, "\n");
+			dune_put(text, "\n");
 	}
 }
 
@@ -80,24 +45,24 @@ DUNE_API const char *dune_reason_name(unsigned int reason)
 	return names[reason];
 }
 
-static void put_reason(struct text *text, const struct dune_run *run)
+static void put_reason(struct dune_text *text, const struct dune_run *run)
 {
-	put(text, "dune: ");
+	dune_put(text, "dune: ");
 	/* libdune's own last words: see dune_double_fault(). */
 	if (run->reason == DUNE_EXIT_TRIPLE_FAULT && run->detail == 8)
-		put(text, "double fault");
+		dune_put(text, "double fault");
 	else
-		put(text, dune_reason_name(run->reason));
+		dune_put(text, dune_reason_name(run->reason));
 	if (run->reason == DUNE_EXIT_NONE) {
-		put(text, ": errno ");
-		put_decimal(text, run->detail);
+		dune_put(text, ": errno ");
+		dune_put_unsigned(text, run->detail);
 	}
-	put(text, " in ring ");
-	put_decimal(text, run->regs.cs & 3);
-	put(text, "\n");
+	dune_put(text, " in ring ");
+	dune_put_unsigned(text, run->regs.cs & 3);
+	dune_put(text, "\n");
 }
 
-static void put_registers(struct text *text, const struct dune_regs *r)
+static void put_registers(struct dune_text *text, const struct dune_regs *r)
 {
 	const struct field fields[] = {
 		{ "rip   ", r->rip }, { "rsp   ", r->rsp }, { "rflags", r->rflags },
@@ -112,7 +77,7 @@ static void put_registers(struct text *text, const struct dune_regs *r)
 	put_fields(text, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
-static void put_hardware(struct text *text, const struct dune_run *run)
+static void put_hardware(struct dune_text *text, const struct dune_run *run)
 {
 	const struct dune_hw_exit *hw = &run->hw;
 	const struct field fields[] = {
@@ -127,19 +92,11 @@ static void put_hardware(struct text *text, const struct dune_run *run)
 
 DUNE_API void dune_dump(int fd, const struct dune_run *run)
 {
-	struct text text;
-	size_t done = 0;
+	char buffer[2048];
+	struct dune_text text = DUNE_TEXT(buffer);
 
-	text.length = 0;
 	put_reason(&text, run);
 	put_registers(&text, &run->regs);
 	put_hardware(&text, run);
-	while (done < text.length) {
-		long n = raw_syscall4(SYS_write, fd, (long)(text.buffer + done),
-				      (long)(text.length - done), 0);
-
-		if (n <= 0)
-			break;
-		done += n;
-	}
+	dune_text_write(fd, &text);
 }

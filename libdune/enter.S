@@ -11,6 +11,15 @@
 
 	.text
 
+/* long dune_door_jump(run, op, argument): the module brings all registers back but RAX */
+FUNCTION dune_door_jump
+	movq	%rdx, %rcx
+	movq	%rsi, %rdx
+	leaq	1f(%rip), %rsi
+	jmp	*dune_door(%rip)
+1:	ret
+END dune_door_jump
+
 /* long dune_switch_in(struct dune_thread *t) */
 FUNCTION dune_switch_in
 	PUSH_CALLEE_SAVED

@@ -8,6 +8,7 @@
 #include "device.h"
 #include "entry.h"
 #include "export.h"
+#include "host.h"
 #include "hypercall.h"
 #include "init.h"
 #include "pgtable_internal.h"
@@ -35,23 +36,6 @@ static void choose_stacks(struct dune_thread *t)
 		t->trap_base = t->trap_low + TRAP_STACK_SIZE;
 }
 
-static void prepare_system(struct dune_thread *t, const struct dune_root *root)
-{
-	struct dune_system *system = &t->run->system;
-
-	t->lstar = dune_syscall_lstar();
-	*system = (struct dune_system){
-		.cr3 = dune_root_cr3(root),
-		.gdt_base = (uintptr_t)t->gdt,
-		.gdt_limit = GDT_LIMIT,
-		.idt_base = (uintptr_t)dune_idt,
-		.idt_limit = IDT_LIMIT,
-		.tr_base = (uintptr_t)&t->tss,
-		.lstar = t->lstar,
-		.kernel_gs_base = (uintptr_t)t,
-	};
-}
-
 static int prepare(struct dune_thread *t)
 {
 	struct dune_root *root = dune_root_default();
@@ -60,18 +44,12 @@ static int prepare(struct dune_thread *t)
 	if (err)
 		return err;
 	choose_stacks(t);
-	t->root = root;
-	t->ring = 0;
-	t->ring3_frame = 0;
 	t->died = false;
 	t->entering = true;
 	t->active = true;
-	prepare_system(t, root);
-	t->run->fs_base = dune_host_fs();
-	t->run->gs_base = dune_host_gs();
+	dune_thread_begin(t, root);
 	t->run->regs.rax = 0;
 	t->run->regs.rflags = FLAGS_CLEAN;
-	t->run->load = DUNE_LOAD_SYSTEM | DUNE_LOAD_BASES;
 	return 0;
 }
 
@@ -99,6 +77,22 @@ DUNE_API int dune_enter(void)
 	if (!err)
 		dune_tlb_flush();
 	return err;
+}
+
+/* For a program that never was in ordinary mode: its first instruction is in Dune mode. */
+void dune_thread_start(struct dune_thread *t, uint64_t rip, uint64_t rsp)
+{
+	int err = dune_thread_map(t, dune_root_default());
+
+	if (err) {
+		t->run->detail = -err;
+		dune_die(t);
+	}
+	t->active = true;
+	dune_was_entered = true;
+	dune_thread_begin(t, dune_root_default());
+	t->run->regs = (struct dune_regs){ .rip = rip, .rsp = rsp, .rflags = FLAGS_CLEAN };
+	dune_host_loop(t);
 }
 
 DUNE_API int dune_leave(void)
@@ -154,12 +148,17 @@ static bool cpuid_says_dune(void)
  */
 DUNE_API bool dune_inside(void)
 {
+	struct dune_thread *t;
+
 	if (!raw_cpl())
 		return true;
-	return dune_this && dune_this->ring == 3 && cpuid_says_dune();
+	t = dune_current();
+	return t && t->ring == 3 && cpuid_says_dune();
 }
 
 DUNE_API const struct dune_counters *dune_counters(void)
 {
-	return dune_this ? &dune_this->run->counters : NULL;
+	struct dune_thread *t = dune_current();
+
+	return t && t->has_vcpu ? &t->run->counters : NULL;
 }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+struct dune_run;
 struct dune_thread;
 struct dune_trap;
 
@@ -22,7 +23,14 @@ void dune_trap_return(struct dune_trap *trap) __attribute__((noreturn));
 extern const char dune_syscall_pass[], dune_syscall_entry[];
 extern const char dune_syscall_code[], dune_syscall_code_end[];
 
+/* Where the linker put all of this library's code: see critical_start in <linux/dune.h>. */
+extern const char __start_dune_text[] __attribute__((visibility("hidden")));
+extern const char __stop_dune_text[] __attribute__((visibility("hidden")));
+
 /* enter.S */
+
+/* Jump to the door: @run in RDI, @op in RDX, @argument in RCX. What came back in RAX. */
+long dune_door_jump(struct dune_run *run, uint64_t op, uint64_t argument);
 
 /* Go on in Dune mode; 0, or what the first DUNE_RUN failed with. */
 long dune_switch_in(struct dune_thread *t);
@@ -44,6 +52,9 @@ void dune_ring3_unwind(struct dune_thread *t, long value) __attribute__((noretur
 /* syscall_raw.S: @trap's call, by the instruction named. */
 long dune_forward_vmcall(const struct dune_trap *trap, long number);
 long dune_forward_int80(const struct dune_trap *trap);
+
+/* enter.c: begin a program in Dune mode, all other registers 0. */
+void dune_thread_start(struct dune_thread *t, uint64_t rip, uint64_t rsp) __attribute__((noreturn));
 
 /* Called from assembly. */
 void dune_host_loop(struct dune_thread *t) __attribute__((noreturn));

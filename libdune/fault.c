@@ -4,8 +4,7 @@
  *
  *	the root has not been filled in here yet	fill it in, go back
  *	the program's own page tables			its handler, else SIGSEGV
- *	Linux (DUNE_PF_LINUX)				its handler, else ask Linux again, in
- *							ordinary mode: it grows a stack or signals
+ *	Linux (DUNE_PF_LINUX)				its handler, else Linux's signal
  */
 #include <dune/pgtable.h>
 #include <errno.h>
@@ -13,9 +12,6 @@
 #include "pgtable_internal.h"
 #include "raw.h"
 #include "trap.h"
-
-/* So many faults in a row without a sign of progress are one fault too many. */
-#define REPEATS_MAX	1000
 
 static dune_handler_t handler;
 
@@ -27,61 +23,17 @@ DUNE_API int dune_on_page_fault(dune_fault_fn fn, unsigned int flags)
 	return 0;
 }
 
-/* In ordinary mode: do to the address what the instruction did. A signal may come of it. */
-static long touch_read(void *address)
-{
-	__asm__ volatile("movb (%0), %%al" : : "r"(address) : "rax");
-	return 0;
-}
-
-static long touch_write(void *address)
-{
-	__asm__ volatile("lock orb $0, (%0)" : : "r"(address) : "memory", "cc");
-	return 0;
-}
-
-/* Where Linux knows the memory that the root shows at @va. */
-static uintptr_t hva_of(const struct dune_thread *t, uintptr_t va)
-{
-	enum dune_level level = 0;
-	uint64_t offset;
-	uintptr_t hva;
-	dune_pte_t *pte;
-
-	if (dune_pt_lookup(t->root, va, &level, &pte))
-		return va;
-	offset = (1UL << (12 + 9 * (level - 1))) - 1;
-	if (dune_gpa_to_va((dune_pte_gpa(*pte) & ~offset) | (va & offset), &hva))
-		return va;
-	return hva;
-}
-
-/* Linux let the touch pass, and yet the same fault comes again and again. */
-static bool leads_nowhere(struct dune_thread *t, const struct dune_trap *trap, uintptr_t address)
-{
-	struct dune_last_fault *last = &t->last_fault;
-	const struct dune_counters *c = &t->run->counters;
-	uint64_t calls = c->syscalls_fast + c->syscalls_exact;
-
-	if (last->rip == trap->rip && last->rsp == trap->rsp && last->rcx == trap->rcx &&
-	    last->address == address && last->error == trap->error && last->calls == calls)
-		return ++last->repeats > REPEATS_MAX;
-	*last = (struct dune_last_fault){ trap->rip, trap->rsp, trap->rcx, address, trap->error,
-					  calls, 0 };
-	return false;
-}
-
-/* Apart, so that the way to a handler stays short. */
+/*
+ * Apart, so that the way to a handler stays short. What Linux refused it refuses again
+ * when the instruction is tried again, and then it is a signal; or it has changed its mind.
+ */
 static __attribute__((noinline)) void unhandled(struct dune_trap *trap, struct dune_thread *t,
-						uintptr_t address)
+						uintptr_t address, uint64_t ring)
 {
-	bool linux_refused = trap->error & DUNE_PF_LINUX;
-
-	if (!linux_refused || trap->error & DUNE_PF_I || leads_nowhere(t, trap, address))
-		dune_raise(trap, address);
+	if (!(trap->error & DUNE_PF_LINUX) || trap->cs & 3)
+		dune_raise(trap, address, ring);
 	else
-		dune_host_call(trap->error & DUNE_PF_W ? touch_write : touch_read,
-			       (void *)hva_of(t, address));
+		t->run->upcalls |= DUNE_UPCALL_PASS;
 }
 
 void dune_page_fault(struct dune_trap *trap, struct dune_thread *t)
@@ -95,7 +47,7 @@ void dune_page_fault(struct dune_trap *trap, struct dune_thread *t)
 		goto out;
 	h = __atomic_load_n(&handler, __ATOMIC_ACQUIRE);
 	if (!h || dune_handler_call(h, trap, address) != DUNE_TRAP_DONE)
-		unhandled(trap, t, address);
+		unhandled(trap, t, address, ring);
 out:
 	dune_trap_end(trap, t, ring);
 }

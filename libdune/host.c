@@ -2,7 +2,7 @@
 /*
  * The host loop: the ordinary-mode side of a thread in Dune mode.
  *
- *	dune_enter() --> [ DUNE_RUN --> what does it want? --> ] --> dune_leave()
+ *	dune_enter() --> [ the door --> what does it want? --> ] --> dune_leave()
  *
  * It runs on the thread's host stack, with general registers only: a system
  * call in Dune mode must find its vector registers as they were.
@@ -16,18 +16,6 @@
 #include "hypercall.h"
 
 typedef long (*host_fn)(void *arg);
-
-/*
- * A system call that a signal interrupted, and that the kernel did not restart
- * by itself: what DUNE_RUN returned is its result.
- */
-static void interrupted(struct dune_run *run, long ret)
-{
-	if (run->detail & DUNE_DETAIL_CALL) {
-		run->regs.rax = ret;
-		run->regs.rip += DUNE_HYPERCALL_BYTES;
-	}
-}
 
 static __attribute__((noreturn)) void leave(struct dune_thread *t)
 {
@@ -57,8 +45,8 @@ static void hypercall(struct dune_thread *t)
 }
 
 /*
- * DUNE_RUN itself failed: the child of a fork, or the program closed its
- * descriptors. The first time dune_enter() can say so.
+ * The module would not: the program took its mappings away. The first time
+ * dune_enter() can say so.
  */
 static __attribute__((noreturn)) void failed(struct dune_thread *t, long err)
 {
@@ -68,6 +56,7 @@ static __attribute__((noreturn)) void failed(struct dune_thread *t, long err)
 		t->active = false;
 		dune_resume_host(run->regs.rsp, run->regs.rip, err);
 	}
+	run->reason = DUNE_EXIT_NONE;
 	run->detail = -err;
 	dune_die(t);
 }
@@ -77,18 +66,14 @@ void dune_host_loop(struct dune_thread *t)
 	struct dune_run *run = t->run;
 
 	for (;;) {
-		long ret;
+		long err = dune_device_run(run);
 
-		dune_gdt_set_cpu(t->gdt);
-		run->reason = DUNE_EXIT_NONE;
-		ret = dune_device_run(t->vcpu_fd);
-		if (run->reason == DUNE_EXIT_NONE)
-			failed(t, ret);
-		t->entering = false;
+		if (err)
+			failed(t, err);
 		switch (run->reason) {
-		case DUNE_EXIT_INTR:
-			interrupted(run, ret);
-			break;
+		case DUNE_EXIT_CPU:
+			dune_gdt_set_cpu(t->gdt);
+			continue;
 		case DUNE_EXIT_SYSCALL:
 			dune_syscall_exact(t);
 			break;
@@ -98,6 +83,7 @@ void dune_host_loop(struct dune_thread *t)
 		default:
 			dune_die(t);
 		}
+		t->entering = false;
 	}
 }
 

@@ -8,6 +8,12 @@
 /* syscall.c: make the call in the register image, by the exact path. */
 void dune_syscall_exact(struct dune_thread *t);
 
+/* Did the program make the call in the image by its own SYSCALL? */
+bool dune_at_stub(const struct dune_regs *r);
+
+/* Have the call in the image, which is at the stub, made in ordinary mode as the program's own. */
+void dune_native(struct dune_thread *t);
+
 /* death.c: the thread cannot go on in Dune mode; t->run says why. */
 void dune_die(struct dune_thread *t) __attribute__((noreturn));
 

@@ -8,6 +8,7 @@
 
 #define CHECK(value, truth)	_Static_assert((value) == (truth), #value)
 #define THREAD(field)		offsetof(struct dune_thread, field)
+#define REGS(field)		offsetof(struct dune_regs, field)
 #define TRAP(field)		offsetof(struct dune_trap, field)
 
 CHECK(THREAD_SELF, THREAD(self));
@@ -23,6 +24,22 @@ CHECK(THREAD_FLAGS_END, THREAD(flags) + 8);
 
 CHECK(RUN_RIP, offsetof(struct dune_run, regs.rip));
 CHECK(RUN_RSP, offsetof(struct dune_run, regs.rsp));
+
+CHECK(REGS_R15, REGS(r15));
+CHECK(REGS_R14, REGS(r14));
+CHECK(REGS_R13, REGS(r13));
+CHECK(REGS_R12, REGS(r12));
+CHECK(REGS_RBP, REGS(rbp));
+CHECK(REGS_RBX, REGS(rbx));
+CHECK(REGS_R10, REGS(r10));
+CHECK(REGS_R9, REGS(r9));
+CHECK(REGS_R8, REGS(r8));
+CHECK(REGS_RAX, REGS(rax));
+CHECK(REGS_RDX, REGS(rdx));
+CHECK(REGS_RSI, REGS(rsi));
+CHECK(REGS_RDI, REGS(rdi));
+CHECK(REGS_RIP, REGS(rip));
+CHECK(REGS_RSP, REGS(rsp));
 
 CHECK(TRAP_RAX, TRAP(rax));
 CHECK(TRAP_RCX, TRAP(rcx));

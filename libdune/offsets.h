@@ -21,6 +21,23 @@
 #define RUN_RIP			144
 #define RUN_RSP			168
 
+/* struct dune_regs */
+#define REGS_R15		0
+#define REGS_R14		8
+#define REGS_R13		16
+#define REGS_R12		24
+#define REGS_RBP		32
+#define REGS_RBX		40
+#define REGS_R10		56
+#define REGS_R9			64
+#define REGS_R8			72
+#define REGS_RAX		80
+#define REGS_RDX		96
+#define REGS_RSI		104
+#define REGS_RDI		112
+#define REGS_RIP		128
+#define REGS_RSP		152
+
 /* struct dune_trap */
 #define TRAP_RAX		80
 #define TRAP_RCX		88

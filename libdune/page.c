@@ -16,6 +16,7 @@
  */
 #include "export.h"
 #include "page_internal.h"
+#include "raw.h"
 
 #include <stddef.h>
 #include <errno.h>
@@ -170,6 +171,11 @@ DUNE_API size_t dune_page_in_use(void)
 	return __atomic_load_n(&in_use, __ATOMIC_RELAXED);
 }
 
+const uint32_t *dune_page_slots(void)
+{
+	return slot;
+}
+
 /* ---- Lists --------------------------------------------------------------- */
 
 void dune_page_list_add(struct dune_page_list *list, void *page)
@@ -205,20 +211,20 @@ void dune_page_list_free(struct dune_page_list *list)
 /* A GiB that begins at a multiple of a GiB; 0 where there is no room. */
 static uintptr_t reserve(void)
 {
-	void *map = mmap(NULL, 2 * POOL_SIZE, PROT_NONE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uintptr_t start = (uintptr_t)map, base;
+	long map = raw_mmap(NULL, 2 * POOL_SIZE, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uintptr_t start = map, base;
 
-	if (map == MAP_FAILED)
+	if (raw_failed(map))
 		return 0;
 	base = (start + POOL_SIZE - 1) & ~(POOL_SIZE - 1);
 	if (base != start)
-		munmap(map, base - start);
-	munmap((void *)(base + POOL_SIZE), start + POOL_SIZE - base);
+		raw_munmap((void *)start, base - start);
+	raw_munmap((void *)(base + POOL_SIZE), start + POOL_SIZE - base);
 
 	/* Only now, so that strict overcommit counts one GiB and not two. */
-	if (mprotect((void *)base, POOL_SIZE, PROT_READ | PROT_WRITE)) {
-		munmap((void *)base, POOL_SIZE);
+	if (raw_mprotect((void *)base, POOL_SIZE, PROT_READ | PROT_WRITE)) {
+		raw_munmap((void *)base, POOL_SIZE);
 		return 0;
 	}
 	return base;
@@ -226,9 +232,8 @@ static uintptr_t reserve(void)
 
 int dune_page_init(void)
 {
-	size_t size = DUNE_POOL_PAGES * sizeof(*slot);
 	uintptr_t base;
-	void *slots;
+	long slots;
 	int ret;
 
 	_Static_assert(POOL_SIZE == 1UL << DUNE_FRAME_SHIFT, "the pool fills one frame");
@@ -242,15 +247,15 @@ int dune_page_init(void)
 		goto free_pool;
 
 	ret = -ENOMEM;
-	slots = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (slots == MAP_FAILED)
+	slots = raw_mmap(NULL, DUNE_SLOTS_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (raw_failed(slots))
 		goto free_pool;
 	dune_pool_base = base;
-	slot = slots;
+	slot = (void *)slots;
 	return 0;
 
 free_pool:
-	munmap((void *)base, POOL_SIZE);
+	raw_munmap((void *)base, POOL_SIZE);
 	return ret;
 }

@@ -22,6 +22,10 @@ static inline void *dune_page_at(uint64_t gpa)
 	return (void *)(uintptr_t)(gpa - dune_pool_gpa + dune_pool_base);
 }
 
+/* The pool's book-keeping, which is a mapping of its own. */
+#define DUNE_SLOTS_SIZE		(DUNE_POOL_PAGES * sizeof(uint32_t))
+const uint32_t *dune_page_slots(void);
+
 /* Users of a page. */
 unsigned int dune_page_count(const void *page);
 

@@ -8,10 +8,10 @@
  * pgtable.c for how it gets along with changes.
  */
 #include "pgtable_table.h"
+#include "raw.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 /* A and D are set at once, which saves the CPU two locked writes a page. */
 #define FILL_BITS	(DUNE_PTE_P | DUNE_PTE_W | DUNE_PTE_A | DUNE_PTE_D | DUNE_PTE_PS)
@@ -102,7 +102,7 @@ int dune_pt_fill(struct dune_root *root, uintptr_t va)
  */
 #define PREFILL_WHOLE	(8UL << 30)
 
-static int prefill_range(uintptr_t start, uintptr_t end)
+int dune_pt_prefill_range(uintptr_t start, uintptr_t end)
 {
 	uintptr_t gib = level_size(LEVEL_FILL);
 	uintptr_t va = start & ~(gib - 1);
@@ -136,7 +136,7 @@ static int maps_char(struct maps_line *line, char c)
 
 	if (c == '\n') {
 		if (line->where == IN_REST && line->used)
-			ret = prefill_range(line->start, line->end);
+			ret = dune_pt_prefill_range(line->start, line->end);
 		*line = begin;
 	} else if (line->where <= IN_END) {
 		if (hex)
@@ -156,17 +156,18 @@ int dune_pt_prefill(void)
 {
 	struct maps_line line = { 0 };
 	char buffer[4096];
-	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
+	int fd = raw_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	long n = 0;
 	int ret = 0;
 
+	/* Without /proc, each GiB is filled in when it is first used. */
 	if (fd < 0)
-		return -errno;
-	while (!ret && (n = read(fd, buffer, sizeof(buffer))) > 0)
-		for (ssize_t i = 0; i < n && !ret; i++)
+		return 0;
+	while (!ret && (n = raw_read(fd, buffer, sizeof(buffer))) > 0)
+		for (long i = 0; i < n && !ret; i++)
 			ret = maps_char(&line, buffer[i]);
 	if (!ret && n < 0)
-		ret = -errno;
-	close(fd);
+		ret = n;
+	raw_close(fd);
 	return ret;
 }

@@ -8,6 +8,7 @@
  *	dune_page_init()		the pool has its GiB and its frame
  *	dune_pt_init(have_1g)		the default root is there, empty
  *	dune_pt_on_retire(flush)	tables taken out of use can be used again
+ *	dune_pt_prefill_range()		for what libdune maps: the frame table, the pool
  *	dune_pt_prefill()		last, when all of libdune's own mappings exist
  */
 #ifndef DUNE_PGTABLE_INTERNAL_H
@@ -66,7 +67,11 @@ void dune_pt_drain(void);
  */
 int dune_pt_fill(struct dune_root *root, uintptr_t va);
 
-/* Fill in the default root what the process uses now. Ordinary mode. */
+/*
+ * Fill in the default root: a mapping of libdune's own, and then, as far as it can be
+ * known, all that the process uses now. Ordinary mode.
+ */
+int dune_pt_prefill_range(uintptr_t start, uintptr_t end);
 int dune_pt_prefill(void);
 
 /* What to load into CR3. */

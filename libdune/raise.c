@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Exceptions that nobody handles become the signals that Linux sends for them
- * (arch/x86/kernel/traps.c), sent in ordinary mode by the thread to itself.
+ * (arch/x86/kernel/traps.c), with the registers as they were.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include "hypercall.h"
 #include "raw.h"
 #include "trap.h"
 
@@ -69,68 +70,94 @@ static int sse_code(void)
 	return fpe_code(mxcsr & ~(mxcsr >> 7));
 }
 
+static void classify(struct dune_signal *s, const struct dune_trap *trap, uintptr_t address)
+{
+	unsigned int vector = trap->vector & 31;
+
+	s->signo = signal_of[vector].signal;
+	s->code = signal_of[vector].code;
+	if (!s->signo) {
+		s->signo = SIGSEGV;
+		s->code = SI_KERNEL;
+	}
+	if (signal_of[vector].how != ADDR_NONE)
+		s->addr = trap->rip;
+	switch (signal_of[vector].how) {
+	case CODE_X87:
+		s->code = x87_code();
+		break;
+	case CODE_SSE:
+		s->code = sse_code();
+		break;
+	case PAGE_FAULT:
+		s->code = trap->error & DUNE_PF_P ? SEGV_ACCERR : SEGV_MAPERR;
+		s->addr = address;
+		s->cr2 = address;
+		break;
+	}
+}
+
+/* ---- From ring 0: the program itself ----------------------------------------- */
+
+static void copy_registers(struct dune_regs *to, const struct dune_trap *from)
+{
+	*to = (struct dune_regs){
+		.r15 = from->r15, .r14 = from->r14, .r13 = from->r13, .r12 = from->r12,
+		.rbp = from->rbp, .rbx = from->rbx, .r11 = from->r11, .r10 = from->r10,
+		.r9 = from->r9, .r8 = from->r8, .rax = from->rax, .rcx = from->rcx,
+		.rdx = from->rdx, .rsi = from->rsi, .rdi = from->rdi,
+		.rip = from->rip, .rflags = from->rflags, .rsp = from->rsp,
+	};
+}
+
+/* ---- From ring 3: something that the program runs ----------------------------- */
+
 /* As force_sig() does: a fault cannot be put off or ignored. */
 static void make_deliverable(int sig)
 {
 	uint64_t bit = 1ULL << (sig - 1), blocked = 0;
 	struct raw_action action;
 
-	raw_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&blocked, sizeof(blocked));
+	raw_sigmask(SIG_BLOCK, NULL, &blocked);
 	raw_sigaction(sig, NULL, &action);
 	if (!(blocked & bit) && action.handler != RAW_SIG_IGN)
 		return;
 	action = (struct raw_action){ .handler = RAW_SIG_DFL };
 	raw_sigaction(sig, &action, NULL);
-	raw_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&bit, 0, sizeof(bit));
+	raw_sigmask(SIG_UNBLOCK, &bit, NULL);
 }
 
 /* In ordinary mode. If a handler of the program's returns, the instruction is tried again. */
 static long raise_in_host(void *arg)
 {
-	siginfo_t *info = arg;
-
-	make_deliverable(info->si_signo);
-	raw_syscall4(SYS_rt_tgsigqueueinfo, raw_syscall4(SYS_getpid, 0, 0, 0, 0),
-		     raw_syscall4(SYS_gettid, 0, 0, 0, 0), info->si_signo, (long)info);
-	return 0;
-}
-
-static void classify(siginfo_t *info, const struct dune_trap *trap, uintptr_t address)
-{
-	unsigned int vector = trap->vector & 31;
-
-	info->si_signo = signal_of[vector].signal;
-	info->si_code = signal_of[vector].code;
-	if (!info->si_signo) {
-		info->si_signo = SIGSEGV;
-		info->si_code = SI_KERNEL;
-	}
-	if (signal_of[vector].how != ADDR_NONE)
-		info->si_addr = (void *)trap->rip;
-	switch (signal_of[vector].how) {
-	case CODE_X87:
-		info->si_code = x87_code();
-		break;
-	case CODE_SSE:
-		info->si_code = sse_code();
-		break;
-	case PAGE_FAULT:
-		info->si_code = trap->error & DUNE_PF_P ? SEGV_ACCERR : SEGV_MAPERR;
-		info->si_addr = (void *)address;
-		break;
-	}
-}
-
-void dune_raise(const struct dune_trap *trap, uintptr_t address)
-{
+	const struct dune_signal *s = arg;
 	siginfo_t info;
-	uint64_t *words = (uint64_t *)&info;
+	volatile uint64_t *words = (uint64_t *)&info;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(info) / sizeof(*words); i++)
-		((volatile uint64_t *)words)[i] = 0;	/* not by memset(), which may use vector registers */
-	classify(&info, trap, address);
+		words[i] = 0;		/* not by memset(), which may use vector registers */
+	info.si_signo = s->signo;
+	info.si_code = s->code;
+	info.si_addr = (void *)s->addr;
+	make_deliverable(info.si_signo);
+	raw_syscall4(SYS_rt_tgsigqueueinfo, raw_getpid(), raw_gettid(), info.si_signo, (long)&info);
+	return 0;
+}
+
+void dune_raise(const struct dune_trap *trap, uintptr_t address, uint64_t ring)
+{
+	struct dune_signal s = { .trapno = trap->vector, .error = trap->error };
+
+	classify(&s, trap, address);
 	/* The x87 and SSE units may have nothing to report: not an error to Linux either. */
-	if (info.si_code)
-		dune_host_call(raise_in_host, &info);
+	if (!s.code)
+		return;
+	if (trap->cs & 3) {
+		dune_host_call(raise_in_host, &s);
+		return;
+	}
+	copy_registers(&s.regs, trap);
+	dune_current()->ring = ring;
+	dune_hypercall(DUNE_HC_SIGNAL, (uintptr_t)&s, 0);
 }

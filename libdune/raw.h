@@ -7,6 +7,7 @@
 #define LIBDUNE_RAW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
@@ -26,6 +27,87 @@ static inline long raw_syscall6(long number, long a, long b, long c, long d, lon
 static inline long raw_syscall4(long number, long a, long b, long c, long d)
 {
 	return raw_syscall6(number, a, b, c, d, 0, 0);
+}
+
+/*
+ * By their names, for code that has no libc. What the kernel gives: -errno says
+ * what went wrong, also where the result is an address.
+ */
+static inline bool raw_failed(long ret)
+{
+	return (unsigned long)ret >= -4095UL;
+}
+
+static inline long raw_mmap(void *at, size_t length, int prot, int flags, int fd, long offset)
+{
+	return raw_syscall6(SYS_mmap, (long)at, (long)length, prot, flags, fd, offset);
+}
+
+static inline long raw_munmap(void *at, size_t length)
+{
+	return raw_syscall4(SYS_munmap, (long)at, (long)length, 0, 0);
+}
+
+static inline long raw_mprotect(void *at, size_t length, int prot)
+{
+	return raw_syscall4(SYS_mprotect, (long)at, (long)length, prot, 0);
+}
+
+static inline long raw_open(const char *path, int flags)
+{
+	return raw_syscall4(SYS_open, (long)path, flags, 0, 0);
+}
+
+static inline long raw_close(int fd)
+{
+	return raw_syscall4(SYS_close, fd, 0, 0, 0);
+}
+
+static inline long raw_fcntl(int fd, int command, long arg)
+{
+	return raw_syscall4(SYS_fcntl, fd, command, arg, 0);
+}
+
+static inline long raw_ioctl(int fd, unsigned long request, void *arg)
+{
+	return raw_syscall4(SYS_ioctl, fd, (long)request, (long)arg, 0);
+}
+
+static inline long raw_read(int fd, void *buffer, size_t length)
+{
+	return raw_syscall4(SYS_read, fd, (long)buffer, (long)length, 0);
+}
+
+static inline long raw_write(int fd, const void *buffer, size_t length)
+{
+	return raw_syscall4(SYS_write, fd, (long)buffer, (long)length, 0);
+}
+
+static inline long raw_getpid(void)
+{
+	return raw_syscall4(SYS_getpid, 0, 0, 0, 0);
+}
+
+static inline long raw_gettid(void)
+{
+	return raw_syscall4(SYS_gettid, 0, 0, 0, 0);
+}
+
+static inline long raw_tgkill(long pid, long tid, int sig)
+{
+	return raw_syscall4(SYS_tgkill, pid, tid, sig, 0);
+}
+
+static inline __attribute__((noreturn)) void raw_exit_group(int status)
+{
+	for (;;)
+		raw_syscall4(SYS_exit_group, status, 0, 0, 0);
+}
+
+/* @how as for sigprocmask(). */
+static inline long raw_sigmask(int how, const uint64_t *new, uint64_t *old)
+{
+	return raw_syscall4(SYS_rt_sigprocmask, how, (long)new, (long)old, sizeof(*new));
 }
 
 /* The kernel's struct sigaction. */

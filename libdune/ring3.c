@@ -45,7 +45,7 @@ void dune_to_ring3(struct dune_thread *t)
 
 DUNE_API long dune_ring3_run(const struct dune_trap *start)
 {
-	struct dune_thread *t = dune_this;
+	struct dune_thread *t = dune_current();
 	struct dune_trap frame = *start;
 	uint64_t outer_fs = t->ring3_fs, gs = dune_guest_gs();
 	long value;
@@ -64,10 +64,10 @@ DUNE_API long dune_ring3_run(const struct dune_trap *start)
 
 DUNE_API void dune_ring3_exit(long value)
 {
-	dune_ring3_unwind(dune_this, value);
+	dune_ring3_unwind(dune_current(), value);
 }
 
 DUNE_API uint64_t *dune_ring3_fs_base(void)
 {
-	return &dune_this->ring3_fs;
+	return &dune_current()->ring3_fs;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * System calls by the exact path: made here, in ordinary mode, by the very
- * instruction, so that seccomp, ptrace and audit see what they always see.
+ * System calls that come to the host loop.
  *
- * Most are simply made. Those in the table act on the thread or its registers
- * and need to know that these are in the run page.
+ * By the door these are few: those that make, end or replace a thread or a process,
+ * and those that a handler in Dune mode forwards while somebody watches. All others are
+ * made by the module, or in ordinary mode by the program's own instruction.
  */
 #include "host.h"
 #include <asm/prctl.h>
@@ -12,77 +12,59 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 #include "base.h"
+#include "child.h"
+#include "entry.h"
+#include "hypercall.h"
 #include "raw.h"
 
-typedef long (*exact_fn)(struct dune_thread *t, const struct dune_regs *r);
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
 
-static long make(struct dune_thread *t, const struct dune_regs *r)
+bool dune_at_stub(const struct dune_regs *r)
+{
+	return r->rip == (uintptr_t)dune_syscall_pass + DUNE_HYPERCALL_BYTES;
+}
+
+void dune_native(struct dune_thread *t)
+{
+	t->run->load |= DUNE_LOAD_NATIVE;
+}
+
+/* ---- Forwarded calls ---------------------------------------------------------- */
+
+static long make(const struct dune_regs *r)
 {
 	return raw_syscall6(r->rax, r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
 }
 
-/* A child would wake up in the host loop, with no Dune mode of its own. */
-static long no_child(struct dune_thread *t, const struct dune_regs *r)
-{
-	return -ENOSYS;
-}
-
-/*
- * A handler that code in Dune mode installs would expect to run there. Only the
- * kernel can read the argument without risk, so let it, and look at the result.
- */
-static long do_rt_sigaction(struct dune_thread *t, const struct dune_regs *r)
-{
-	struct raw_action old, now;
-	long ret;
-
-	if (!r->rsi || raw_sigaction(r->rdi, NULL, &old))
-		return make(t, r);
-	ret = make(t, r);
-	if (ret || raw_sigaction(r->rdi, NULL, &now) || now.handler <= RAW_SIG_IGN)
-		return ret;
-	raw_sigaction(r->rdi, &old, NULL);
-	return -ENOSYS;
-}
-
-static long no_rt_sigreturn(struct dune_thread *t, const struct dune_regs *r)
-{
-	return -ENOSYS;
-}
-
-static long do_sigaltstack(struct dune_thread *t, const struct dune_regs *r)
-{
-	return r->rdi ? -ENOSYS : make(t, r);
-}
-
 /* The kernel writes the answer from its own bases: lend it the image's. */
-static long get_base(struct dune_thread *t, const struct dune_regs *r, uint64_t image,
-		     uint64_t (*read)(void), void (*write)(uint64_t))
+static long get_base(const struct dune_regs *r, uint64_t image, uint64_t (*read)(void),
+		     void (*write)(uint64_t))
 {
 	uint64_t host = read();
 	long ret;
 
 	if (host == image)
-		return make(t, r);
+		return make(r);
 	write(image);
-	ret = make(t, r);
+	ret = make(r);
 	write(host);
 	return ret;
 }
 
-static long do_arch_prctl(struct dune_thread *t, const struct dune_regs *r)
+static long do_arch_prctl(struct dune_run *run, const struct dune_regs *r)
 {
-	struct dune_run *run = t->run;
 	long ret;
 
 	switch ((int)r->rdi) {
 	case ARCH_GET_FS:
-		return get_base(t, r, run->fs_base, dune_host_fs, dune_host_set_fs);
+		return get_base(r, run->fs_base, dune_host_fs, dune_host_set_fs);
 	case ARCH_GET_GS:
-		return get_base(t, r, run->gs_base, dune_host_gs, dune_host_set_gs);
+		return get_base(r, run->gs_base, dune_host_gs, dune_host_set_gs);
 	case ARCH_SET_FS:
 	case ARCH_SET_GS:
-		ret = make(t, r);
+		ret = make(r);
 		if (ret)
 			return ret;
 		if ((int)r->rdi == ARCH_SET_FS)
@@ -92,31 +74,51 @@ static long do_arch_prctl(struct dune_thread *t, const struct dune_regs *r)
 		run->load |= DUNE_LOAD_BASES;
 		return 0;
 	default:
-		return make(t, r);
+		return make(r);
 	}
 }
 
-#ifndef SYS_clone3
-#define SYS_clone3 435
-#endif
+/* A handler's frames are no place for a child to begin or a signal's frame to be. */
+static long forward(struct dune_thread *t)
+{
+	const struct dune_regs *r = &t->run->regs;
 
-static const exact_fn special[] = {
-	[SYS_rt_sigaction]	= do_rt_sigaction,
-	[SYS_rt_sigreturn]	= no_rt_sigreturn,
-	[SYS_clone]		= no_child,
-	[SYS_fork]		= no_child,
-	[SYS_vfork]		= no_child,
-	[SYS_sigaltstack]	= do_sigaltstack,
-	[SYS_arch_prctl]	= do_arch_prctl,
-	[SYS_clone3]		= no_child,
-};
+	switch ((unsigned int)r->rax) {
+	case SYS_clone:
+	case SYS_clone3:
+	case SYS_fork:
+	case SYS_vfork:
+	case SYS_rt_sigreturn:
+		return -ENOSYS;
+	case SYS_arch_prctl:
+		return do_arch_prctl(t->run, r);
+	default:
+		return make(r);
+	}
+}
+
+/* ---- The program's own ----------------------------------------------------------- */
 
 void dune_syscall_exact(struct dune_thread *t)
 {
 	struct dune_regs *r = &t->run->regs;
-	/* Linux looks at the lower half only. */
-	unsigned int number = r->rax;
-	exact_fn fn = number < sizeof(special) / sizeof(special[0]) ? special[number] : NULL;
 
-	r->rax = fn ? fn(t, r) : make(t, r);
+	if (!dune_at_stub(r)) {
+		r->rax = forward(t);
+		return;
+	}
+	switch ((unsigned int)r->rax) {
+	case SYS_clone:
+	case SYS_clone3:
+	case SYS_fork:
+	case SYS_vfork:
+		dune_child_make(t);
+		break;
+	case SYS_exit:
+	case SYS_exit_group:
+		dune_child_exit(t);
+		break;
+	default:
+		dune_native(t);
+	}
 }

@@ -72,8 +72,7 @@ FUNCTION dune_syscall_entry
 	popfq
 	movq	%gs:THREAD_SCRATCH, %rsp
 	swapgs
-	DUNE_HYPERCALL_INSN
-	jmp	*%rcx
+	jmp	dune_syscall_pass
 END dune_syscall_entry
 
 dune_syscall_code_end:

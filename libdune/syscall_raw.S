@@ -16,7 +16,11 @@ FUNCTION dune_forward_vmcall
 	movq	TRAP_R10(%rcx), %r10
 	movq	TRAP_R8(%rcx), %r8
 	movq	TRAP_R9(%rcx), %r9
+.Lforward:
 	DUNE_HYPERCALL_INSN
+	jmp	.Lforwarded
+	jmp	.Lforward		/* DUNE_HC_RESTART: the call is made again */
+.Lforwarded:
 	ret
 END dune_forward_vmcall
 

@@ -7,6 +7,7 @@
  *	dune_syscall_entry	as soon as the thread runs ring 3, or a handler wants to
  *				see ring 0's calls
  *
+ * A call of ring 0 that passes goes on at the first, with all registers as they were.
  * A thread never goes back to the first before it enters again.
  */
 #include "syscall_trap.h"
@@ -45,7 +46,7 @@ DUNE_API int dune_on_syscall(dune_trap_fn fn, unsigned int flags)
 	__atomic_store_n(&dune_syscall_watch_ring0, fn && flags & DUNE_SYSCALL_RING0,
 			 __ATOMIC_RELEASE);
 	if (dune_syscall_watch_ring0 && dune_inside())
-		dune_syscall_guard(dune_this);
+		dune_syscall_guard(dune_current());
 	return 0;
 }
 
@@ -94,7 +95,7 @@ void dune_syscall_trap(struct dune_trap *trap, struct dune_thread *t)
 		if (trap->cs & 3)
 			trap->rax = -ENOSYS;
 		else
-			dune_syscall_forward(trap);
+			trap->rip = (uintptr_t)dune_syscall_pass;	/* RCX is where it goes on */
 	}
 	dune_trap_end(trap, t, ring);
 }

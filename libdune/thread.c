@@ -1,36 +1,57 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* A thread's struct, stacks and VCPU: made at its first entry, gone with the thread. */
+/*
+ * A thread's struct and stacks, and their reuse.
+ *
+ * They are never unmapped: a thread ends on its own stacks, and its end can be
+ * seen only from outside, when the module has counted run->released up. The next
+ * thread takes them, with the VCPU.
+ */
 #include "thread.h"
 #include <dune/pgtable.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <unistd.h>
+#include "base.h"
 #include "device.h"
+#include "entry.h"
 #include "pgtable_internal.h"
-
-__thread struct dune_thread *dune_this __attribute__((tls_model("initial-exec")));
-
-static pthread_key_t key;
+#include "syscall_trap.h"
 
 #define STRUCT_SIZE	((sizeof(struct dune_thread) + PAGE - 1) & ~(PAGE - 1))
-#define AREA_SIZE	(3 * PAGE + HOST_STACK_SIZE + TRAP_STACK_SIZE + IST_STACKS * PAGE + STRUCT_SIZE)
+#define AREA_SIZE	(3 * PAGE + HOST_STACK_SIZE + TRAP_STACK_SIZE + IST_STACKS * PAGE + STRUCT_SIZE + PAGE)
+
+/* A program that is linked with libdune may handle faults; the runtime's program does not. */
+uint32_t dune_upcalls = DUNE_UPCALL_FAULT;
+
+static struct dune_thread *all, *free_ones;
+static uint32_t list_lock;	/* both */
+
+/* Held for a few instructions, in ordinary mode. */
+static void lock(void)
+{
+	while (__atomic_exchange_n(&list_lock, 1, __ATOMIC_ACQUIRE))
+		raw_syscall4(SYS_sched_yield, 0, 0, 0, 0);
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&list_lock, 0, __ATOMIC_RELEASE);
+}
 
 static char *area_new(void)
 {
-	char *area = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	char *guard = area;
+	long area = raw_mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *guard = (char *)area;
 
-	if (area == MAP_FAILED)
+	if (raw_failed(area))
 		return NULL;
-	mprotect(guard, PAGE, PROT_NONE);
+	raw_mprotect(guard, PAGE, PROT_NONE);
 	guard += PAGE + HOST_STACK_SIZE;
-	mprotect(guard, PAGE, PROT_NONE);
+	raw_mprotect(guard, PAGE, PROT_NONE);
 	guard += PAGE + TRAP_STACK_SIZE;
-	mprotect(guard, PAGE, PROT_NONE);
-	return area;
+	raw_mprotect(guard, PAGE, PROT_NONE);
+	return (char *)area;
 }
 
 /* The stub finds the thread just above the CPU's frame (trap_entry.S). */
@@ -53,7 +74,7 @@ static struct dune_thread *layout(char *area)
 
 	t->self = t;
 	t->area = area;
-	t->vcpu_fd = -1;
+	t->run = (void *)((char *)t + STRUCT_SIZE);
 	t->trap_low = (uintptr_t)trap_stack;
 	t->trap_base = t->trap_low + TRAP_STACK_SIZE;
 	t->host_sp = (uintptr_t)host_stack + HOST_STACK_SIZE;
@@ -64,79 +85,138 @@ static struct dune_thread *layout(char *area)
 	return t;
 }
 
-static void thread_free(struct dune_thread *t)
+static struct dune_thread *thread_new(void)
 {
-	if (t->vcpu_fd >= 0)
-		dune_device_vcpu_close(t->vcpu_fd, t->run);
-	munmap(t->area, AREA_SIZE);
+	char *area = area_new();
+	struct dune_thread *t;
+
+	if (!area)
+		return NULL;
+	t = layout(area);
+	lock();
+	t->next = all;
+	all = t;
+	unlock();
+	return t;
 }
 
-int dune_thread_get(struct dune_thread **thread)
+/* ---- Taking and giving -------------------------------------------------------- */
+
+static bool is_free(const struct dune_thread *t)
 {
-	struct dune_thread *t = dune_this;
-	char *area;
+	if (!t->has_vcpu)
+		return true;
+	return (int32_t)(__atomic_load_n(&t->run->released, __ATOMIC_ACQUIRE) - t->free_when) >= 0 &&
+	       !__atomic_load_n(&t->run->busy, __ATOMIC_ACQUIRE);
+}
 
-	if (!t) {
-		area = area_new();
-		if (!area)
-			return -ENOMEM;
-		t = layout(area);
-		t->vcpu_fd = dune_device_vcpu(&t->run);
-		if (t->vcpu_fd < 0) {
-			int err = t->vcpu_fd;
+static struct dune_thread *take_free(void)
+{
+	struct dune_thread **link, *t;
 
-			thread_free(t);
-			return err;
+	lock();
+	for (link = &free_ones; (t = *link); link = &t->next_free)
+		if (is_free(t)) {
+			*link = t->next_free;
+			break;
 		}
-		pthread_setspecific(key, t);
-		dune_this = t;
-	}
+	unlock();
+	return t;
+}
+
+int dune_thread_take(struct dune_thread **thread)
+{
+	struct dune_thread *t = take_free();
+
+	if (!t)
+		t = thread_new();
+	if (!t)
+		return -ENOMEM;
+	t->host_sp = (uintptr_t)t->area + PAGE + HOST_STACK_SIZE;
+	t->active = t->died = false;
+	t->call_frame = 0;
+	t->upcalls = 0;
 	*thread = t;
 	return 0;
 }
 
-/*
- * The thread ends. It may do so in Dune mode: leaving brings it back to its
- * ordinary stack, so that the library's can go.
- */
-static void at_exit_of_thread(void *arg)
+void dune_thread_give(struct dune_thread *t, uint32_t when)
 {
-	struct dune_thread *t = arg;
-
-	if (dune_inside())
-		dune_leave();
-	/* Still active: ended in a host call, on a stack in the area. */
-	if (t->active)
-		return;
-	dune_this = NULL;
-	thread_free(t);
+	t->free_when = when;
+	lock();
+	t->next_free = free_ones;
+	free_ones = t;
+	unlock();
 }
 
-int dune_thread_init(void)
+int dune_thread_vcpu(struct dune_thread *t)
 {
-	return -pthread_key_create(&key, at_exit_of_thread);
+	int err = t->has_vcpu ? 0 : dune_device_vcpu(t->run);
+
+	if (!err)
+		t->has_vcpu = true;
+	return err;
 }
 
-void dune_thread_forget(void)
+void dune_threads_each(void (*fn)(struct dune_thread *t, void *arg), void *arg)
 {
-	struct dune_thread *t = dune_this;
+	struct dune_thread *t;
 
-	if (!t)
-		return;
-	pthread_setspecific(key, NULL);
-	dune_this = NULL;
-	close(t->vcpu_fd);
-	/* Forked in a host call: the stack in use is in there. */
-	if (!t->active)
-		munmap(t->area, AREA_SIZE);
+	for (t = __atomic_load_n(&all, __ATOMIC_ACQUIRE); t; t = t->next)
+		fn(t, arg);
+}
+
+void dune_threads_after_fork(struct dune_thread *mine)
+{
+	struct dune_thread *t;
+
+	list_lock = 0;		/* whoever held it is not here; and neither list is ever half made */
+	free_ones = NULL;
+	for (t = all; t; t = t->next) {
+		t->has_vcpu = false;
+		if (t == mine)
+			continue;
+		t->next_free = free_ones;
+		free_ones = t;
+	}
+}
+
+/* ---- Entering ------------------------------------------------------------------- */
+
+void dune_thread_begin(struct dune_thread *t, struct dune_root *root)
+{
+	struct dune_run *run = t->run;
+
+	t->root = root;
+	t->ring = 0;
+	t->ring3_frame = 0;
+	t->lstar = dune_syscall_lstar();
+	run->system = (struct dune_system){
+		.cr3 = dune_root_cr3(root),
+		.gdt_base = (uintptr_t)t->gdt,
+		.gdt_limit = GDT_LIMIT,
+		.idt_base = (uintptr_t)dune_idt,
+		.idt_limit = IDT_LIMIT,
+		.tr_base = (uintptr_t)&t->tss,
+		.lstar = t->lstar,
+		.kernel_gs_base = (uintptr_t)t,
+	};
+	run->fs_base = dune_host_fs();
+	run->gs_base = dune_host_gs();
+	run->load = DUNE_LOAD_SYSTEM | DUNE_LOAD_BASES;
+	run->upcalls = DUNE_UPCALL_CLONE | DUNE_UPCALL_CPU | dune_upcalls | t->upcalls;
+	run->syscall_stub = (uintptr_t)dune_syscall_pass;
+	run->critical_start = (uintptr_t)__start_dune_text;
+	run->critical_end = (uintptr_t)__stop_dune_text;
+	run->cpu = -1;
 }
 
 int dune_thread_map(const struct dune_thread *t, struct dune_root *root)
 {
 	uintptr_t needed[] = {
 		(uintptr_t)t->area, (uintptr_t)t->area + AREA_SIZE - 1,	/* it may cross into the next GiB */
-		(uintptr_t)t->run, (uintptr_t)dune_idt,
-		(uintptr_t)&dune_this, (uintptr_t)&key, (uintptr_t)dune_thread_map,
+		(uintptr_t)dune_idt,
+		(uintptr_t)&dune_idt, (uintptr_t)dune_thread_map,	/* libdune's data and text */
 	};
 	unsigned int i;
 	int err;

@@ -5,6 +5,8 @@
  * Each has one mapping of its own:
  *
  *	+----------------+ high
+ *	| run page       |  1 page    shared with the module
+ *	+----------------+
  *	| struct, GDT,   |  1 page    GDT and TSS are per thread: the CPU-number
  *	| TSS            |            segment and the IST stacks are
  *	+----------------+
@@ -16,8 +18,8 @@
  *	+----------------+
  *	| guard          |
  *	+----------------+
- *	| host stack     |  128 KiB   the host loop, host calls, and signal handlers
- *	+----------------+            that run while the thread is in Dune mode
+ *	| host stack     |  128 KiB   the host loop, and host calls
+ *	+----------------+
  *	| guard          |
  *	+----------------+ low
  *
@@ -41,18 +43,13 @@
 #include <dune/dune.h>
 #include "descriptor.h"
 #include "offsets.h"
+#include "raw.h"
 
 #define PAGE		4096UL
 #define HOST_STACK_SIZE	0x20000UL
 #define IST_STACKS	4
 
 struct dune_root;
-
-/* A page fault that the default action met, to notice when it leads nowhere. */
-struct dune_last_fault {
-	uint64_t rip, rsp, rcx, address, error, calls;
-	unsigned int repeats;
-};
 
 /**
  * struct dune_thread - see above
@@ -66,7 +63,7 @@ struct dune_last_fault {
  * @call_frame:	RSP of dune_call_guarded(), for a death in it; else 0
  * @ring3_frame: RSP of dune_ring3_enter()
  * @flags:	room for PUSH and POPF where there is no stack
- * @vcpu_fd:	-1 if there is none
+ * @has_vcpu:	the module knows the run page
  * @active:	its frames are in Dune mode, even while a host call runs
  * @entering:	the first DUNE_RUN of an entry is still to come
  * @died:	@run holds the last words
@@ -75,8 +72,15 @@ struct dune_last_fault {
  * @ring0_fs:	FS base of ring 0 while ring 3 runs
  * @ring0_gs:	likewise
  * @ring3_fs:	FS base of ring 3 while ring 0 runs
- * @last_fault:	see fault.c
  * @area:	the mapping
+ * @next:	all threads' structs; see thread.c
+ * @next_free:	of those that nobody uses
+ * @free_when:	when run->released is this, at least, nobody does
+ * @upcalls:	DUNE_UPCALL_* besides those that all threads have
+ * @mask:	child.c: the program's signal mask, while signals are off
+ * @image:	child.c: the registers that the child begins with
+ * @forking:	child.c: a child of this thread will find its copy of this struct
+ * @own_tls:	child.c: the child has thread-local variables of its own
  */
 struct dune_thread {
 	struct dune_thread *self;
@@ -88,28 +92,53 @@ struct dune_thread {
 	uint64_t call_frame, ring3_frame;
 	uint64_t flags;
 
-	int vcpu_fd;
+	bool has_vcpu;
 	bool active, entering, died;
 	struct dune_root *root;
 	uint64_t lstar;
 	uint64_t ring0_fs, ring0_gs, ring3_fs;
-	struct dune_last_fault last_fault;
 	char *area;
+	struct dune_thread *next, *next_free;
+	uint32_t free_when;
+	uint32_t upcalls;
+	uint64_t mask;
+	struct dune_regs image;
+	bool forking, own_tls;
 
 	struct dune_tss tss;
 	uint64_t gdt[GDT_ENTRIES] __attribute__((aligned(16)));
 };
 
-/* The calling thread's, NULL before its first entry. FS base is the same in both modes. */
+#ifndef DUNE_RUNTIME
+/* this_thread.c. NULL before the thread's first entry. FS base is the same in both modes. */
 extern __thread struct dune_thread *dune_this __attribute__((tls_model("initial-exec")));
 
-/* Make the calling thread's struct, stacks and VCPU if it has none. Ordinary mode. */
-int dune_thread_get(struct dune_thread **t);
+/* Make the calling thread's struct if it has none. Ordinary mode. */
+int dune_thread_get(struct dune_thread **thread);
 
+/* Once per process: see to it that a thread's struct goes with the thread. */
 int dune_thread_init(void);
 
-/* In the child of a fork: the calling thread has no VCPU any more. */
-void dune_thread_forget(void);
+#endif
+
+/* A struct with its stacks, for a thread to come; and back, once run->released is @when. Ordinary mode. */
+int dune_thread_take(struct dune_thread **thread);
+void dune_thread_give(struct dune_thread *t, uint32_t when);
+
+/* A VCPU for the calling thread, if @t has none. Ordinary mode. */
+int dune_thread_vcpu(struct dune_thread *t);
+
+/* DUNE_UPCALL_* that all threads enter with, besides what they need for themselves. */
+extern uint32_t dune_upcalls;
+
+/* Fill the run page for an entry with @root, all but the registers. Ordinary mode. */
+void dune_thread_begin(struct dune_thread *t, struct dune_root *root);
+
+/* In the child of a fork: there is one thread, @t or none of ours, and there are no VCPUs. */
+void dune_threads_after_fork(struct dune_thread *t);
+
+/* Call @fn for each struct that there is. */
+void dune_threads_each(void (*fn)(struct dune_thread *t, void *arg), void *arg);
 
 /* See to it that what the CPU needs to deliver a trap is mapped in the root to be loaded. */
 int dune_thread_map(const struct dune_thread *t, struct dune_root *root);
@@ -117,6 +146,33 @@ int dune_thread_map(const struct dune_thread *t, struct dune_root *root);
 static inline bool dune_on_trap_stack(const struct dune_thread *t, uint64_t rsp)
 {
 	return rsp - t->trap_low < TRAP_STACK_SIZE;
+}
+
+#define MSR_KERNEL_GS_BASE	0xc0000102
+
+/*
+ * This thread's in ring 0 of Dune mode, with no need of thread-local variables:
+ * what SWAPGS would bring. By one instruction, so that no trap and no signal ever
+ * sees a GS base that is not the program's.
+ */
+static inline struct dune_thread *dune_thread_ring0(void)
+{
+	return (struct dune_thread *)raw_rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+/*
+ * The calling thread's, NULL if it has none. Outside ring 0 only the library that
+ * programs are linked with can tell; the runtime passes it on from call to call.
+ */
+static inline struct dune_thread *dune_current(void)
+{
+	if (!raw_cpl())
+		return dune_thread_ring0();
+#ifdef DUNE_RUNTIME
+	return NULL;
+#else
+	return dune_this;
+#endif
 }
 
 #endif /* LIBDUNE_THREAD_H */

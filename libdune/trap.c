@@ -38,7 +38,7 @@ static bool step_in_entry(const struct dune_trap *trap)
 	       (uintptr_t)(dune_syscall_code_end - dune_syscall_code);
 }
 
-static __attribute__((noinline)) void unhandled(struct dune_trap *trap)
+static __attribute__((noinline)) void unhandled(struct dune_trap *trap, uint64_t ring)
 {
 	if (trap->vector == DUNE_VECTOR_INT80) {
 		if (trap->cs & 3)
@@ -53,7 +53,7 @@ static __attribute__((noinline)) void unhandled(struct dune_trap *trap)
 		trap->vector = DUNE_VECTOR_GP;
 		trap->rip -= INT_N_BYTES;
 	}
-	dune_raise(trap, 0);
+	dune_raise(trap, 0, ring);
 }
 
 /* Called by trap_entry.S on the trap stack, which may already hold outer traps. */
@@ -67,7 +67,7 @@ void dune_trap(struct dune_trap *trap, struct dune_thread *t)
 	ring = dune_trap_begin(trap, t);
 	handler = __atomic_load_n(&handlers[trap->vector], __ATOMIC_ACQUIRE);
 	if (!handler || dune_handler_call(handler, trap, 0) != DUNE_TRAP_DONE)
-		unhandled(trap);
+		unhandled(trap, ring);
 	dune_trap_end(trap, t, ring);
 }
 
@@ -83,21 +83,28 @@ static void copy_registers(struct dune_regs *to, const struct dune_trap *from)
 	};
 }
 
+struct double_fault {
+	const struct dune_trap *trap;
+	struct dune_thread *thread;
+};
+
 /* In ordinary mode. */
 static long die_of_double_fault(void *arg)
 {
-	struct dune_trap *trap = arg;
-	struct dune_thread *t = dune_this;
+	const struct double_fault *fault = arg;
+	struct dune_run *run = fault->thread->run;
 
-	t->run->reason = DUNE_EXIT_TRIPLE_FAULT;
-	t->run->detail = VECTOR_DF;
-	copy_registers(&t->run->regs, trap);
-	dune_die(t);
+	run->reason = DUNE_EXIT_TRIPLE_FAULT;
+	run->detail = VECTOR_DF;
+	copy_registers(&run->regs, fault->trap);
+	dune_die(fault->thread);
 }
 
 /* Called by trap_entry.S on the IST stack. What is in the run page now is the dump. */
 void dune_double_fault(struct dune_trap *trap, struct dune_thread *t)
 {
+	struct double_fault fault = { trap, t };
+
 	t->run->hw = (struct dune_hw_exit){
 		.reason = VECTOR_DF,
 		.cr2 = raw_read_cr2(),
@@ -106,6 +113,6 @@ void dune_double_fault(struct dune_trap *trap, struct dune_thread *t)
 		.idt_base = (uintptr_t)dune_idt,
 		.tr_base = (uintptr_t)&t->tss,
 	};
-	dune_host_call(die_of_double_fault, trap);
+	dune_host_call(die_of_double_fault, &fault);
 	__builtin_unreachable();
 }

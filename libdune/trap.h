@@ -68,7 +68,10 @@ static inline void dune_trap_end(struct dune_trap *trap, struct dune_thread *t, 
 		dune_to_ring3(t);
 }
 
-/* raise.c: the signal that Linux sends for this exception; @address is for #PF. */
-void dune_raise(const struct dune_trap *trap, uintptr_t address);
+/*
+ * raise.c: the signal that Linux sends for this exception; @address is for #PF. It does not come
+ * back from a trap out of ring 0: @ring is what dune_trap_begin() gave.
+ */
+void dune_raise(const struct dune_trap *trap, uintptr_t address, uint64_t ring);
 
 #endif /* LIBDUNE_TRAP_H */

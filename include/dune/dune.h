@@ -30,7 +30,7 @@ extern "C" {
  * mode, any thread, once; a second call does nothing and returns 0. -ENOENT: no
  * /dev/dune (is the module loaded?); -EACCES: not allowed to open it;
  * -EPROTONOSUPPORT: the module speaks another ABI; -EBUSY: another hypervisor
- * holds VT-x; -ENOSYS: this is the child of a fork() of a process that had done it.
+ * holds VT-x.
  */
 int dune_init(void);
 

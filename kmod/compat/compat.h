@@ -72,4 +72,52 @@ static inline bool dune_syscall_work(void)
 }
 #endif
 
+/* The last time that a thread is scheduled away. */
+static inline bool dune_task_is_dead(struct task_struct *task)
+{
+#ifdef DUNE_HAVE_TASK___STATE
+	return READ_ONCE(task->__state) == TASK_DEAD;
+#else
+	return READ_ONCE(task->state) == TASK_DEAD;
+#endif
+}
+
+/* True if the fault was under the lock of its VMA alone, which is given up then. */
+static inline bool dune_release_vma_lock(struct vm_fault *vmf)
+{
+#ifdef DUNE_HAVE_VMA_LOCK
+	if (vmf->flags & FAULT_FLAG_VMA_LOCK) {
+		vma_end_read(vmf->vma);
+		return true;
+	}
+#endif
+	return false;
+}
+
+/*
+ * User mode's FS and GS base of the current thread, while it is in the kernel. Without the
+ * FSGSBASE instructions Linux trusts what it remembers when a thread is switched out.
+ */
+static inline u64 dune_user_fs_base(void)
+{
+	return dune_rdmsr(MSR_FS_BASE);
+}
+
+static inline u64 dune_user_gs_base(void)
+{
+	return dune_rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+static inline void dune_set_user_fs_base(u64 base)
+{
+	dune_wrmsr(MSR_FS_BASE, base);
+	current->thread.fsbase = base;
+}
+
+static inline void dune_set_user_gs_base(u64 base)
+{
+	dune_wrmsr(MSR_KERNEL_GS_BASE, base);
+	current->thread.gsbase = base;
+}
+
 #endif /* DUNE_COMPAT_H */

@@ -326,6 +326,9 @@ static enum hv_exit refused(struct vmx_vcpu *vmx)
 	return HV_BAD_STATE;
 }
 
+/* Some two thousand cycles: enough to get on even where all has to be fetched from memory first. */
+#define TIMER_HURRY 64
+
 static enum hv_exit vmx_enter(struct dune_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -339,6 +342,8 @@ static enum hv_exit vmx_enter(struct dune_vcpu *vcpu)
 	} else if (vcpu->dirty) {
 		load_dirty(vmx);
 	}
+	if (unlikely(vmx->hurry))
+		vmwrite(TIMER_VALUE, TIMER_HURRY);
 	check_host(vmx);
 	if (unlikely(get_cr2() != vmx->cr2))
 		set_cr2(vmx->cr2);
@@ -349,6 +354,10 @@ static enum hv_exit vmx_enter(struct dune_vcpu *vcpu)
 	vmx->cr2 = get_cr2();
 	if (unlikely(vmx->host_rare || hw_breakpoint_active()))
 		restore_rare(vmx);
+	if (unlikely(vmx->hurry)) {
+		vmwrite(TIMER_VALUE, vmx_caps.timer);
+		vmx->hurry = false;
+	}
 	exit = vmx_exit_info(vmx);
 	/* an entry that failed launches nothing */
 	if (unlikely(!vmx->launched))
@@ -376,6 +385,21 @@ static void vmx_store(struct dune_vcpu *vcpu)
 	regs->cs = vmread(GUEST_CS_SEL);
 	regs->ss = vmread(GUEST_SS_SEL);
 	vcpu->cpl = (vmread(GUEST_SS_AR) >> 5) & 3;
+}
+
+/* Ends with the entry: see vmx_enter(). */
+static void vmx_hurry(struct dune_vcpu *vcpu)
+{
+	to_vmx(vcpu)->hurry = cpu_has_timer();
+}
+
+static void vmx_forget_event(struct dune_vcpu *vcpu)
+{
+	if (vcpu->cpu < 0)
+		return;
+	vmwrite(ENTRY_INTR_INFO, 0);
+	vmwrite(GUEST_INTERRUPTIBILITY, 0);
+	vmwrite(GUEST_PENDING_DEBUG, 0);
 }
 
 /* ---- life of a VCPU ---------------------------------------------------------- */
@@ -513,5 +537,7 @@ const struct hv_ops vmx_ops = {
 	.put = vmx_put,
 	.enter = vmx_enter,
 	.store = vmx_store,
+	.hurry = vmx_hurry,
+	.forget_event = vmx_forget_event,
 	.describe = vmx_describe,
 };

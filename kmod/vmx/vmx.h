@@ -22,6 +22,7 @@
  * @cr2:	of Dune mode; the CPU has one only, and the host's page faults change it
  * @host_ds, @host_es, @host_ldt: selectors that an exit takes away
  * @host_debugctl: likewise
+ * @hurry:	the next entry is a short one
  * @host_rare:	the host uses one of the last two: put them back after each exit
  * @msrs_loaded: the CPU's syscall MSRs are those of Dune mode
  * @host_lstar, @host_sfmask, @host_gs: what to give back then
@@ -41,6 +42,7 @@ struct vmx_vcpu {
 	u16 host_ds, host_es, host_ldt;
 	u64 host_debugctl;
 	bool host_rare;
+	bool hurry;
 	bool msrs_loaded;
 	u64 host_lstar, host_sfmask, host_gs;
 	u32 reason;

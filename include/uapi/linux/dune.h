@@ -5,8 +5,13 @@
  *   /dev/dune        DUNE_GET_INFO, DUNE_CREATE_SPACE -> space fd
  *   space fd         DUNE_CREATE_VCPU -> VCPU fd, DUNE_ASSIGN_FRAME
  *                    mmap(offset 0): the frame table, read-only
+ *                    mmap(offset table_size): the door, executable
  *   VCPU fd          DUNE_RUN
  *                    mmap(offset 0): the run page
+ *
+ * There are two ways to run a VCPU. DUNE_RUN is a plain system call that comes
+ * back for everything; the door (below) lets a program be a whole process in Dune
+ * mode, with signals, tracers and filters as if there were no Dune.
  *
  * A space belongs to the mm that created it, a VCPU to the thread that created
  * it. All state dies with the descriptors. Structures are naturally aligned
@@ -151,6 +156,7 @@ struct dune_system {
 /* dune_run.load: what DUNE_RUN takes from the run page besides @regs. Cleared when done. */
 #define DUNE_LOAD_SYSTEM	(1U << 0)	/* @system */
 #define DUNE_LOAD_BASES		(1U << 1)	/* @fs_base, @gs_base */
+#define DUNE_LOAD_NATIVE	(1U << 2)	/* with the door: make the call in @regs in ordinary mode first */
 
 /*
  * Why DUNE_RUN returned, in dune_run.reason. DUNE_RUN itself gives 0 for all
@@ -167,10 +173,17 @@ enum dune_exit_reason {
 	 * returned is the call's result: put it in @rax and add 3 to @rip.
 	 */
 	DUNE_EXIT_INTR,
-	/* Make system call @rax in ordinary mode, put the result in @rax; @rip is after the VMCALL. */
+	/*
+	 * Make system call @rax in ordinary mode, put the result in @rax; @rip is after the VMCALL.
+	 * By the door this comes only for calls that make or end a process or thread or replace it
+	 * (DUNE_UPCALL_*), and those not made at @syscall_stub. DUNE_DETAIL_WATCHED in @detail:
+	 * a filter, tracer or the like looks at this thread's calls.
+	 */
 	DUNE_EXIT_SYSCALL,
 	/* A VMCALL for libdune: number in @rax (DUNE_HC_*), @rip is after it. */
 	DUNE_EXIT_HYPERCALL,
+	/* By the door: the thread is on CPU @cpu, which is not the one that @cpu said. Go on when that is known. */
+	DUNE_EXIT_CPU,
 
 	/* From here on the thread cannot go on in Dune mode as it is. */
 	DUNE_EXIT_FATAL,
@@ -184,6 +197,16 @@ enum dune_exit_reason {
 };
 
 #define DUNE_DETAIL_CALL	1	/* dune_run.detail with DUNE_EXIT_INTR */
+#define DUNE_DETAIL_WATCHED	2	/* with DUNE_EXIT_SYSCALL */
+
+/* dune_run.upcalls: what a run by the door leaves to libdune rather than to Linux. */
+#define DUNE_UPCALL_CLONE	(1U << 0)	/* clone, clone3, fork, vfork */
+#define DUNE_UPCALL_EXEC	(1U << 1)	/* execve, execveat */
+#define DUNE_UPCALL_EXIT	(1U << 2)	/* exit: the thread's end */
+#define DUNE_UPCALL_EXIT_GROUP	(1U << 3)	/* exit_group: the process's */
+#define DUNE_UPCALL_FAULT	(1U << 4)	/* accesses that Linux refuses: #PF with DUNE_PF_LINUX, not a signal */
+#define DUNE_UPCALL_CPU		(1U << 5)	/* another CPU: DUNE_EXIT_CPU */
+#define DUNE_UPCALL_PASS	(1U << 8)	/* the next such access is a signal all the same; cleared by it */
 
 /*
  * VMCALL numbers that are not system calls. RAX is compared whole; the lower
@@ -192,7 +215,37 @@ enum dune_exit_reason {
 #define DUNE_HC(n)		(0x44756e65fffff000ULL + (n))
 #define DUNE_HC_FRAME		DUNE_HC(0)	/* RDI = hva; RAX = frame or -errno, as DUNE_ASSIGN_FRAME */
 #define DUNE_HC_FLUSH		DUNE_HC(1)	/* flush the TLB of every thread of this space; RAX = 0 */
+#define DUNE_HC_SIGNAL		DUNE_HC(2)	/* RDI = struct dune_signal; does not return */
+/*
+ * Where a VMCALL makes a system call in a run by the door, and not at @syscall_stub: if a signal
+ * interrupts the call, the program is shown this many bytes after the VMCALL, and the
+ * two bytes before there must lead to the VMCALL again.
+ */
+#define DUNE_HC_RESTART		7
 #define DUNE_HC_USER		DUNE_HC(0x100)	/* from here on: DUNE_EXIT_HYPERCALL */
+
+/**
+ * struct dune_signal - an exception that nobody in Dune mode wanted (DUNE_HC_SIGNAL)
+ * @regs:	the program as it was when it happened; it goes on from there
+ * @signo:	as Linux has it for this exception: SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP
+ * @code:	si_code
+ * @addr:	si_addr
+ * @trapno:	the vector, for the handler's ucontext
+ * @error:	the exception's error code, likewise
+ * @cr2:	likewise
+ *
+ * As when the kernel itself meets the exception, a signal that is blocked or
+ * ignored kills. -EFAULT, -EINVAL: nothing was sent, and the call returns.
+ */
+struct dune_signal {
+	struct dune_regs regs;
+	__u32 signo;
+	__s32 code;
+	__u64 addr;
+	__u32 trapno;
+	__u32 error;
+	__u64 cr2;
+};
 
 /* Exits by what the CPU called them, for dune_counters.exits. */
 enum dune_exit_kind {
@@ -253,6 +306,15 @@ struct dune_hw_exit {
  * @system:	in with DUNE_LOAD_SYSTEM
  * @hw:		out, for the fatal reasons
  * @counters:	out, kept up to date while the thread runs
+ * @upcalls:	in, DUNE_UPCALL_*, for the door
+ * @busy:	out: not 0 while a thread is in Dune mode with this page by the door, or lent to Linux
+ * @released:	out: how often @busy became 0
+ * @cpu:	in and out, with DUNE_UPCALL_CPU
+ * @critical_start: in, for the door: while ring 0 is in this range of addresses nothing is lent,
+ *		but for a fatal signal: code of libdune that is not the program
+ * @critical_end: its end
+ * @syscall_stub: in, for the door: address of the VMCALL that SYSCALL in ring 0 leads to (or 0).
+ *		There, Linux is shown the program as it was at its SYSCALL: RIP is in RCX
  *
  * Threads may read @counters of another thread's page at any time.
  */
@@ -266,6 +328,12 @@ struct dune_run {
 	struct dune_system system;
 	struct dune_hw_exit hw;
 	struct dune_counters counters;
+	__u32 upcalls;
+	__u32 busy;
+	__u32 released;
+	__u32 cpu;
+	__u64 syscall_stub;
+	__u64 critical_start, critical_end;
 };
 
 /*
@@ -278,6 +346,37 @@ struct dune_run {
  * accept is DUNE_EXIT_BAD_STATE.
  */
 #define DUNE_RUN		_IO(DUNE_IOC_MAGIC, 0x20)
+
+/* ---- The door ---------------------------------------------------------- */
+
+/*
+ * A page that cannot be read, written or executed: a *jump* to its first byte, in
+ * ordinary mode, is a request to the module, as a jump to the vsyscall page is one
+ * to the kernel. It is no system call, so no filter, tracer or audit sees it.
+ *
+ *	RDI	address of the run page
+ *	RSI	where to go on
+ *	RDX	DUNE_DOOR_*
+ *	RCX	an argument
+ *
+ * The thread goes on at RSI with the result in RAX and all other registers as they were.
+ *
+ * DUNE_DOOR_RUN: as DUNE_RUN with that run page, until there is a reason for libdune: never
+ * DUNE_EXIT_INTR. When Linux has something to do with the thread - a signal, a
+ * stop, a system call that must be seen - the module *lends* it the program's own registers, so
+ * that a handler's frame is on the program's stack and a debugger finds the program, and takes
+ * them back before the thread reaches user mode. -EBUSY: another thread uses
+ * that run page, or this one is in Dune mode.
+ *
+ * Where no run page is at RDI, which has to be page-aligned, one is put there in place of
+ * what was mapped, with a VCPU of its own; RAX is 1, and nothing has run yet. The VCPU goes when the
+ * page is unmapped. The child of a fork() has its parent's door but no space: its first jump makes one with the
+ * same frames, maps the frame table and the door again, and then a run page. -ENOMEM, -ENOSPC.
+ *
+ * DUNE_DOOR_FRAME: as DUNE_ASSIGN_FRAME for the address in RCX; RDI is not looked at.
+ */
+#define DUNE_DOOR_RUN		0
+#define DUNE_DOOR_FRAME		1
 
 /* ---- Seen from inside Dune mode ---------------------------------------- */
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exceptions that become signals, and the way back from a handler.
+ *
+ * An exception in Dune mode that nobody there wants is to be what the same
+ * exception is to any process. The registers are set to where it happened, the
+ * signal is sent, and Linux delivers it when it is lent them.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include "space.h"
+#include "vcpu.h"
+
+/* What Linux would do with it now: has it to be forced? */
+static bool is_unwanted(int sig)
+{
+	bool unwanted;
+
+	spin_lock_irq(&current->sighand->siglock);
+	unwanted = sigismember(&current->blocked, sig) ||
+		   current->sighand->action[sig - 1].sa.sa_handler == SIG_IGN;
+	spin_unlock_irq(&current->sighand->siglock);
+	return unwanted;
+}
+
+void vcpu_signal(const struct dune_signal *s)
+{
+	struct kernel_siginfo info;
+
+	current->thread.trap_nr = s->trapno;
+	current->thread.error_code = s->error;
+	current->thread.cr2 = s->cr2;
+
+	clear_siginfo(&info);
+	info.si_signo = s->signo;
+	info.si_code = s->code;
+	info.si_addr = (void __user *)s->addr;
+	if (is_unwanted(s->signo))
+		force_sig(s->signo);
+	else
+		send_sig_info(s->signo, &info, current);
+}
+
+static bool is_exception_signal(u32 sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL || sig == SIGTRAP;
+}
+
+/* DUNE_HC_SIGNAL. What it gives back goes into RAX; on success that is the program's. */
+long vcpu_hc_signal(struct dune_vcpu *vcpu, const void __user *arg)
+{
+	struct dune_signal s;
+
+	BUILD_BUG_ON(sizeof(s.regs) != sizeof(vcpu->regs));
+	if (copy_from_user(&s, arg, sizeof(s)))
+		return -EFAULT;
+	/* codes up to 0 are those that processes send */
+	if (!is_exception_signal(s.signo) || s.code <= 0)
+		return -EINVAL;
+	memcpy(&vcpu->regs, &s.regs, sizeof(vcpu->regs));
+	vcpu->dirty |= DIRTY_REGS;
+	vcpu_signal(&s);
+	return 0;
+}

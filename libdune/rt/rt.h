@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What dune-run tells the runtime that it puts into a program.
+ *
+ * dune-run maps one area in the program, before its first instruction:
+ *
+ *	base			base + image		base + length
+ *	| the runtime's ELF	| stack | struct dune_rt_start |
+ *	| segments, relocated	|       |                      |
+ *
+ * and jumps to the runtime's entry in ordinary mode with RDI = &struct dune_rt_start,
+ * RSP just below it and every other register 0.
+ */
+#ifndef DUNE_RT_H
+#define DUNE_RT_H
+
+#include <stdint.h>
+
+#define DUNE_RT_RING3		1	/* run the program in ring 3 */
+#define DUNE_RT_STATS		2	/* write a summary to @stats_fd when the process ends */
+#define DUNE_RT_TRACE		4	/* write each system call to @trace_fd */
+#define DUNE_RT_FOLLOW		8	/* execve() stays in Dune mode, by way of @self */
+#define DUNE_RT_FALLBACK	16	/* where there is no Dune mode, run without */
+
+/**
+ * struct dune_rt_start - the program's first instruction, and what was asked for
+ * @size:	sizeof(struct dune_rt_start)
+ * @flags:	DUNE_RT_*
+ * @rip:	where the program starts (all its general registers but RSP are 0 then)
+ * @rsp:	its stack, as execve() made it (argc is there)
+ * @base:	the area above
+ * @length:	its length
+ * @log_fd:	where stats and trace go; a high number, O_CLOEXEC; -1: standard error
+ * @self:	path of dune-run, for @DUNE_RT_FOLLOW
+ */
+struct dune_rt_start {
+	uint32_t size;
+	uint32_t flags;
+	uint64_t rip, rsp;
+	uint64_t base, length;
+	int32_t log_fd;
+	uint32_t reserved;
+	char self[4064];
+};
+
+#endif /* DUNE_RT_H */
