@@ -70,6 +70,7 @@ BIN   := $(call prog,examples,bin) $(call prog,bench,bin)
 UNIT  := $(call prog,tests/unit,tests/unit)
 GUEST := $(filter-out %/runner,$(call prog,tests/guest,tests/guest))
 RUNNER := $(if $(wildcard tests/guest/runner.c),$(B)/tests/guest/runner)
+include libdune/rt/rt.mk
 include tools/tools.mk
 
 link = mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(ALL_C) $(3) -MF $@.d $(1) -o $@ $(B)/libdune.a $(2)

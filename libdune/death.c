@@ -46,8 +46,12 @@ void dune_die(struct dune_thread *t)
 	t->active = false;
 	t->died = true;
 	t->ring = 0;
+#ifndef DUNE_RUNTIME
+#ifndef DUNE_RUNTIME
 	if (t->call_frame)
 		dune_call_unwind(t);
+#endif
+#endif
 	if (fn)
 		fn(t->run);
 	dune_dump(STDERR, t->run);

@@ -103,37 +103,6 @@ DUNE_API int dune_leave(void)
 	return 0;
 }
 
-int dune_call_body(long (*fn)(void *), void *arg, long *result)
-{
-	int err = dune_enter();
-	long value;
-
-	if (err)
-		return err;
-	value = fn(arg);
-	dune_leave();
-	if (result)
-		*result = value;
-	return 0;
-}
-
-DUNE_API int dune_call(long (*fn)(void *arg), void *arg, long *result)
-{
-	struct dune_thread *t;
-	int err;
-
-	if (!dune_ready())
-		return -EINVAL;
-	if (dune_inside())
-		return -EALREADY;
-	err = dune_thread_get(&t);
-	if (err)
-		return err;
-	if (t->active)
-		return -EALREADY;
-	return dune_call_guarded(t, fn, arg, result);
-}
-
 static bool cpuid_says_dune(void)
 {
 	uint32_t r[4];

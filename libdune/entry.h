@@ -38,7 +38,7 @@ long dune_switch_in(struct dune_thread *t);
 void dune_switch_out(uint64_t number);
 /* In ordinary mode: take a stack and go to @rip with RAX = @rax. */
 void dune_resume_host(uint64_t rsp, uint64_t rip, long rax) __attribute__((noreturn));
-/* Call dune_call_body(@fn, @arg, @result), coming back by dune_call_unwind() if Dune mode dies in it. */
+/* call.S: call dune_call_body(@fn, @arg, @result), coming back by dune_call_unwind() if Dune mode dies in it. */
 int dune_call_guarded(struct dune_thread *t, long (*fn)(void *), void *arg, long *result);
 void dune_call_unwind(struct dune_thread *t) __attribute__((noreturn));
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The calling thread's struct, by a thread-local variable: made at its first entry, gone with it. */
+/* The calling thread's struct, by a thread-local variable: it comes at the first entry. */
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>

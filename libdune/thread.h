@@ -113,13 +113,13 @@ struct dune_thread {
 /* this_thread.c. NULL before the thread's first entry. FS base is the same in both modes. */
 extern __thread struct dune_thread *dune_this __attribute__((tls_model("initial-exec")));
 
-/* Make the calling thread's struct if it has none. Ordinary mode. */
-int dune_thread_get(struct dune_thread **thread);
-
 /* Once per process: see to it that a thread's struct goes with the thread. */
 int dune_thread_init(void);
 
 #endif
+
+/* this_thread.c: the calling thread's struct and VCPU, made if it has none. Ordinary mode. */
+int dune_thread_get(struct dune_thread **thread);
 
 /* A struct with its stacks, for a thread to come; and back, once run->released is @when. Ordinary mode. */
 int dune_thread_take(struct dune_thread **thread);

@@ -6,8 +6,6 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* What the kernel says to itself about a call that a signal interrupts; tracers see it. */
-#define RESTART_FIRST	512
 static const struct error_name restarts[] = {
 	[0] = { "ERESTARTSYS", "To be restarted if SA_RESTART is set" },
 	[1] = { "ERESTARTNOINTR", "To be restarted" },
@@ -27,7 +25,7 @@ const struct error_name *dune_error_name(uint64_t error)
 
 	if (error < COUNT(errors))
 		found = &errors[error];
-	else if (error - RESTART_FIRST < COUNT(restarts))
-		found = &restarts[error - RESTART_FIRST];
+	else if (error - RESTART_ERROR_FIRST < COUNT(restarts))
+		found = &restarts[error - RESTART_ERROR_FIRST];
 	return found && found->name ? found : NULL;
 }

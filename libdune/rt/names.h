@@ -12,6 +12,9 @@ struct error_name {
 	const char *name, *text;
 };
 
+/* What the kernel says to itself about a call that a signal interrupts; tracers see it. */
+#define RESTART_ERROR_FIRST	512
+
 /* @error is positive. NULL: none. */
 const struct error_name *dune_error_name(uint64_t error);
 

@@ -50,9 +50,17 @@ static void put_name(struct dune_text *text, uint64_t nr)
 	dune_put_hex(text, nr);
 }
 
+static const char *kinds_of(const struct trace_call *call)
+{
+	/* Only where it waits, that is a time. */
+	if (call->nr == SYS_futex && may_wait(call->nr, call->args))
+		return "pOxtpx";
+	return trace_kinds(call->nr) ?: "xxxxxx";
+}
+
 static void put_call(struct dune_text *text, const struct trace_call *call)
 {
-	const char *kinds = trace_kinds(call->nr) ?: "xxxxxx";
+	const char *kinds = kinds_of(call);
 	unsigned int i;
 
 	put_name(text, call->nr);
@@ -74,7 +82,7 @@ static void put_error(struct dune_text *text, uint64_t error)
 	const struct error_name *name = dune_error_name(error);
 
 	/* Linux's own marks, which only tracers see: not the program's result. */
-	dune_put(text, error >= 512 ? "? " : "-1 ");
+	dune_put(text, name && error >= RESTART_ERROR_FIRST ? "? " : "-1 ");
 	if (!name) {
 		dune_put_unsigned(text, error);
 		return;

@@ -10,7 +10,7 @@
  *	b	bytes; the next argument says how many
  *	B	bytes that the call writes; the result says how many
  *	A	a vector of strings		E	the same, only their number
- *	m	a mode, octal			M	the same, there only if the flags before it create
+ *	m	a mode, octal			M	the same, where the flags before it create
  *	2	two descriptors that the call writes
  *	n	a number at an address that the call writes
  *	t	struct timespec			k	a set of signals

@@ -35,7 +35,8 @@ const char *trace_kinds(uint64_t nr);
 bool trace_has_arg(const struct trace_call *call, unsigned int i, char kind);
 
 /* trace_args.c: argument @i, which is of that kind. */
-void trace_put_arg(struct dune_text *text, const struct trace_call *call, unsigned int i, char kind);
+void trace_put_arg(struct dune_text *text, const struct trace_call *call, unsigned int i,
+		   char kind);
 
 /* trace_args.c: up to @size bytes at @address, as far as they can be read. How many. */
 size_t trace_peek(void *to, uint64_t address, size_t size);

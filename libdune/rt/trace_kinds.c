@@ -53,10 +53,12 @@ static const char kinds[][CALL_ARGS + 1] = {
 	[SYS_inotify_rm_watch] = "fi", [SYS_memfd_create] = "sx", [SYS_name_to_handle_at] = "dsppT",
 
 	/* waiting for descriptors */
-	[SYS_poll] = "pui", [SYS_ppoll] = "putku", [SYS_select] = "ipppp", [SYS_pselect6] = "ippptp",
+	[SYS_poll] = "pui", [SYS_ppoll] = "putku", [SYS_select] = "ipppp",
+	[SYS_pselect6] = "ippptp",
 	[SYS_epoll_create] = "i", [SYS_epoll_create1] = "x", [SYS_epoll_ctl] = "fifp",
 	[SYS_epoll_wait] = "fpii", [SYS_epoll_pwait] = "fpiiku",
-	[SYS_eventfd] = "u", [SYS_eventfd2] = "ux", [SYS_signalfd] = "fku", [SYS_signalfd4] = "fkux",
+	[SYS_eventfd] = "u", [SYS_eventfd2] = "ux", [SYS_signalfd] = "fku",
+	[SYS_signalfd4] = "fkux",
 	[SYS_timerfd_create] = "cx", [SYS_timerfd_settime] = "fxpp", [SYS_timerfd_gettime] = "fp",
 
 	/* memory */
@@ -95,7 +97,8 @@ static const char kinds[][CALL_ARGS + 1] = {
 	[SYS_sched_getscheduler] = "i", [SYS_sched_setscheduler] = "iip",
 	[SYS_sched_getparam] = "ip", [SYS_sched_setparam] = "ip",
 	[SYS_sched_get_priority_max] = "i", [SYS_sched_get_priority_min] = "i",
-	[SYS_sched_rr_get_interval] = "ip", [SYS_sched_getattr] = "ipux", [SYS_sched_setattr] = "ipx",
+	[SYS_sched_rr_get_interval] = "ip", [SYS_sched_getattr] = "ipux",
+	[SYS_sched_setattr] = "ipx",
 	[SYS_getcpu] = "nnp",
 
 	/* signals */
@@ -129,7 +132,8 @@ static const char kinds[][CALL_ARGS + 1] = {
 	[SYS_uname] = "p", [SYS_sysinfo] = "p", [SYS_syslog] = "ipi", [SYS_getrandom] = "pux",
 	[SYS_sethostname] = "bu", [SYS_setdomainname] = "bu", [SYS_reboot] = "xxxp",
 	[SYS_iopl] = "i", [SYS_ioperm] = "uui", [SYS_bpf] = "xpu", [SYS_perf_event_open] = "piifx",
-	[SYS_io_uring_setup] = "up", [SYS_io_uring_enter] = "fuuxku", [SYS_io_uring_register] = "fxpu",
+	[SYS_io_uring_setup] = "up", [SYS_io_uring_enter] = "fuuxku",
+	[SYS_io_uring_register] = "fxpu",
 };
 
 const char *trace_kinds(uint64_t nr)

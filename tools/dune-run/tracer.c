@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A process that traces this one until it has executed the program. */
+#include "tracer.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "area.h"
+#include "descriptor.h"
+#include "exit.h"
+#include "remote.h"
+
+/* The tracer's descriptors. */
+enum { LINE = 3, PROC, FIRST_UNUSED };
+
+/* ---- in the tracer ------------------------------------------------------------- */
+
+/* Hold nothing of the program's open; standard error is for what may go wrong. */
+static void settle(int line, int proc)
+{
+	sigset_t all;
+
+	setsid();
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	/* first out of each other's way */
+	line = descriptor_move(line, FIRST_UNUSED);
+	proc = descriptor_move(proc, FIRST_UNUSED);
+	dup2(line, LINE);
+	if (proc >= 0)
+		dup2(proc, PROC);
+	else
+		close(PROC);
+	syscall(SYS_close_range, FIRST_UNUSED, ~0U, 0);
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+}
+
+static bool send_int(int line, int value)
+{
+	return send(line, &value, sizeof(value), MSG_NOSIGNAL) == sizeof(value);
+}
+
+static bool receive_int(int line, int *value)
+{
+	ssize_t n;
+
+	do
+		n = recv(line, value, sizeof(*value), 0);
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(*value);
+}
+
+/* From here on the end of this process is the end of the other, unless it is detached. */
+static int seize(pid_t pid)
+{
+	long options = PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+
+	return ptrace(PTRACE_SEIZE, pid, NULL, options) ? errno : 0;
+}
+
+static bool stops(int sig)
+{
+	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
+/* Let @pid run, stop and get its signals as untraced, until execve() has succeeded. */
+static bool wait_for_exec(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
+		int event = status >> 16, sig = WSTOPSIG(status);
+
+		if (event == PTRACE_EVENT_EXEC)
+			return true;
+		if (event == PTRACE_EVENT_STOP && stops(sig))
+			ptrace(PTRACE_LISTEN, pid, NULL, NULL);
+		else
+			ptrace(PTRACE_CONT, pid, NULL, event ? 0L : (long)sig);
+	}
+	return false;
+}
+
+static void failed(struct remote *r, const struct dune_rt_start *start, const struct why *w)
+{
+	bool fallback = start->flags & DUNE_RT_FALLBACK;
+
+	if (r->status != -1) {
+		/* Who kills it knows; a seccomp filter may do it for what is done here. */
+		if (WIFSIGNALED(r->status) && WTERMSIG(r->status) != SIGKILL)
+			say("signal %d ended the program before its first instruction",
+			    WTERMSIG(r->status));
+		return;
+	}
+	if (!fallback) {
+		say("%s", w->text);
+		remote_exit(r, EXIT_FAILED);
+		return;
+	}
+	if (start->flags & (DUNE_RT_STATS | DUNE_RT_TRACE))
+		say("not in Dune mode: %s", w->text);
+	if (start->log_fd >= 0)
+		remote_call(r, SYS_close, (uint64_t)start->log_fd, 0, 0, 0, 0, 0);
+	remote_release(r, &r->regs);
+}
+
+static __attribute__((noreturn)) void trace(int line, int proc, pid_t pid,
+					    const struct dune_rt_start *asked)
+{
+	struct dune_rt_start start = *asked;
+	struct remote r;
+	struct why w;
+	int err, go;
+
+	settle(line, proc);
+	if (!send_int(LINE, getpid()) || !receive_int(LINE, &go))
+		_exit(1);
+	/* Of a process that inherits orphans, and of the first in a PID namespace, we are a child. */
+	if (getppid() == pid)
+		start.reserved = (uint32_t)getpid();
+	err = seize(pid);
+	if (!send_int(LINE, err) || err)
+		_exit(1);
+	close(LINE);
+	if (!wait_for_exec(pid))
+		_exit(0);
+	err = remote_open(&r, pid, fcntl(PROC, F_GETFD) < 0 ? -1 : PROC, &w) ?:
+	      area_start(&r, &start, &w);
+	if (err)
+		failed(&r, &start, &w);
+	_exit(!!err);
+}
+
+/* ---- in dune-run ---------------------------------------------------------------- */
+
+/*
+ * fork(), but the child's end makes no SIGCHLD - which, blocked, would wait for
+ * the program - and only __WALL sees it.
+ */
+static pid_t quiet_fork(void)
+{
+	return (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+}
+
+/* A process that is not our child. Returns twice: 0 or an errno here, -1 there. */
+static int fork_stranger(void)
+{
+	pid_t pid = quiet_fork();
+	int status;
+
+	if (pid < 0)
+		return errno;
+	if (!pid) {
+		pid = quiet_fork();
+		if (!pid)
+			return -1;
+		_exit(pid < 0 ? errno : 0);
+	}
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+}
+
+static int yama_scope(void)
+{
+	int fd = descriptor_open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY);
+	char c = '0';
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, &c, 1) != 1)
+		c = '0';
+	close(fd);
+	return c - '0';
+}
+
+/* The number of who traces this process; 0 also where there is no /proc. */
+static int traced_by(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	int pid = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "TracerPid: %d", &pid) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
+static int cannot_trace(struct why *w, int err)
+{
+	int pid = traced_by();
+
+	if (pid)
+		return why(w, EPERM, "it is being traced (by process %d: strace? gdb?), and so cannot trace "
+			   "the program itself: start the program first, then attach to it", pid);
+	if (err == EPERM && yama_scope() >= 2)
+		return why(w, err, "tracing is forbidden here: kernel.yama.ptrace_scope is %d%s",
+			   yama_scope(), yama_scope() == 2 ? "; be root" : "");
+	if (err == EPERM || err == ENOSYS)
+		return why(w, err, "tracing is forbidden here (%s): by a debugger that traces dune-run, "
+			   "by a seccomp filter or by a security module", strerror(err));
+	return why(w, err, "cannot trace: %s", strerror(err));
+}
+
+/* Yama lets only those trace that were named; the answer to that is what the tracer says. */
+static int let_trace(int line, int *result)
+{
+	bool heard;
+	int pid;
+
+	if (!receive_int(line, &pid))
+		return ECONNRESET;
+	prctl(PR_SET_PTRACER, pid, 0, 0, 0);
+	heard = send_int(line, 0) && receive_int(line, result);
+	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+	return heard ? 0 : ECONNRESET;
+}
+
+static int make_line(int line[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line))
+		return errno;
+	for (int i = 0; i < 2; i++)
+		line[i] = descriptor_move(line[i], FIRST_UNUSED);
+	return line[0] < 0 || line[1] < 0 ? errno : 0;
+}
+
+int tracer_begin(const struct dune_rt_start *start, struct why *w)
+{
+	pid_t self = getpid();
+	int line[2], proc, err, result = 0;
+
+	if (traced_by())
+		return cannot_trace(w, EPERM);
+	err = make_line(line);
+	if (err)
+		return why(w, err, "cannot make a socket: %s", strerror(err));
+	/* By way of "self": what /proc calls PID may be another where PID namespaces are about. */
+	proc = descriptor_open("/proc/self", O_PATH | O_DIRECTORY);
+	err = fork_stranger();
+	if (err < 0)
+		trace(line[1], proc, self, start);
+	close(line[1]);
+	close(proc);
+	if (err)
+		why(w, err, "cannot make a process to trace from: %s", strerror(err));
+	else if ((err = let_trace(line[0], &result)))
+		why(w, err, "the process to trace from has died");
+	else if (result)
+		err = cannot_trace(w, result);
+	close(line[0]);
+	return err;
+}
