@@ -318,7 +318,7 @@ static int to_signal(struct dune_vcpu *vcpu, const struct fault *f)
 		s.signo = SIGBUS;
 		s.code = f->answer & VM_FAULT_SIGBUS ? BUS_ADRERR : BUS_MCEERR_AR;
 	}
-	if (is_present(f->hva))
+	if (vcpu->exit.mapped || is_present(f->hva))
 		s.error |= X86_PF_PROT;
 	vcpu_signal(&s);
 	return 0;

@@ -340,10 +340,10 @@ static bool is_upcall(const struct dune_vcpu *vcpu, u32 nr)
 	}
 }
 
-/* Is @ip, of a VMCALL, where the program's own SYSCALL leads? */
-static bool is_stub(const struct dune_vcpu *vcpu, unsigned long ip)
+/* After a VMCALL that was handed out: was it at the stub? */
+static bool is_after_stub(const struct dune_vcpu *vcpu)
 {
-	return ip == READ_ONCE(vcpu->run->syscall_stub);
+	return vcpu->regs.ip == READ_ONCE(vcpu->run->syscall_stub) + VMCALL_LEN;
 }
 
 /* The program made a system call that is to be made in ordinary mode. */
@@ -351,7 +351,7 @@ static int ended_by_call(struct dune_vcpu *vcpu)
 {
 	const struct pt_regs *regs = &vcpu->regs;
 
-	if (is_stub(vcpu, regs->ip - VMCALL_LEN) && !is_upcall(vcpu, regs->ax)) {
+	if (is_after_stub(vcpu) && !is_upcall(vcpu, regs->ax)) {
 		vcpu_lend_call(vcpu, regs->cx - SYSCALL_LEN);
 		return DUNE_DOOR_LENT;
 	}
@@ -370,7 +370,7 @@ static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
 
 	if (ret == -EINTR)
 		vcpu_lend(vcpu, regs->ip, -1, 0);
-	else if (is_stub(vcpu, regs->ip))
+	else if (vcpu_at_stub(vcpu))
 		vcpu_lend(vcpu, regs->cx, regs->ax, ret);
 	else
 		vcpu_lend(vcpu, regs->ip + DUNE_HC_RESTART, regs->ax, ret);
@@ -379,7 +379,7 @@ static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
 
 static int make_call_natively(struct dune_vcpu *vcpu)
 {
-	if (!is_stub(vcpu, vcpu->regs.ip - VMCALL_LEN))
+	if (!is_after_stub(vcpu))
 		return -EINVAL;
 	vcpu_lend_call(vcpu, vcpu->regs.cx - SYSCALL_LEN);
 	return DUNE_DOOR_LENT;

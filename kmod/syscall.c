@@ -94,10 +94,15 @@ static bool wants_restart(long ret)
 	       ret == -ERESTART_RESTARTBLOCK;
 }
 
+/* After the program's own SYSCALL the return is made here: a step, or a signal, finds it complete. */
 static int done(struct dune_vcpu *vcpu, long ret)
 {
 	vcpu->regs.ax = ret;
-	vcpu_skip(vcpu, VMCALL_LEN);
+	if (likely(vcpu_at_stub(vcpu)))
+		vcpu->regs.ip = vcpu->regs.cx;
+	else
+		vcpu->regs.ip += VMCALL_LEN;
+	vcpu->dirty |= DIRTY_IP;
 	return 0;
 }
 

@@ -26,6 +26,7 @@ struct dune_exit {
 	u64 gva;
 	u32 access;		/* ACCESS_* */
 	bool gva_valid;
+	bool mapped;		/* some access is allowed there */
 	bool vectoring;		/* it came while an exception was being delivered */
 	bool long_mode;		/* 64-bit code */
 };
@@ -169,6 +170,12 @@ static inline void vcpu_skip(struct dune_vcpu *vcpu, unsigned int len)
 {
 	vcpu->regs.ip += len;
 	vcpu->dirty |= DIRTY_IP;
+}
+
+/* At a VMCALL: is it the one that the program's own SYSCALL leads to? */
+static inline bool vcpu_at_stub(const struct dune_vcpu *vcpu)
+{
+	return vcpu->regs.ip == READ_ONCE(vcpu->run->syscall_stub);
 }
 
 /* signal.c */

@@ -17,13 +17,15 @@
 #endif
 
 /* What goes into si_addr, or how si_code is found. */
-enum how { ADDR_NONE, ADDR_RIP, CODE_X87, CODE_SSE, PAGE_FAULT };
+enum how { ADDR_NONE, ADDR_RIP, ADDR_STEP, CODE_X87, CODE_SSE, PAGE_FAULT };
+
+#define FLAG_TF	0x100
 
 static const struct {
 	unsigned char signal, code, how;
 } signal_of[32] = {
 	[0]  = { SIGFPE, FPE_INTDIV, ADDR_RIP },
-	[1]  = { SIGTRAP, TRAP_TRACE, ADDR_RIP },
+	[1]  = { SIGTRAP, TRAP_TRACE, ADDR_STEP },
 	[3]  = { SIGTRAP, SI_KERNEL, ADDR_NONE },
 	[4]  = { SIGSEGV, SI_KERNEL, ADDR_NONE },
 	[5]  = { SIGSEGV, SI_KERNEL, ADDR_NONE },
@@ -89,7 +91,15 @@ static void classify(struct dune_signal *s, const struct dune_trap *trap, uintpt
 	case CODE_SSE:
 		s->code = sse_code();
 		break;
+	case ADDR_STEP:
+		/* INT1 does the same without the flag */
+		s->code = trap->rflags & FLAG_TF ? TRAP_TRACE : TRAP_BRKPT;
+		break;
 	case PAGE_FAULT:
+		s->error = (trap->error & (DUNE_PF_P | DUNE_PF_W | DUNE_PF_I)) | DUNE_PF_U;
+		/* Linux does not tell what its own half has */
+		if (address >> 47)
+			s->error |= DUNE_PF_P;
 		s->code = trap->error & DUNE_PF_P ? SEGV_ACCERR : SEGV_MAPERR;
 		s->addr = address;
 		s->cr2 = address;

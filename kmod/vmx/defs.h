@@ -183,6 +183,7 @@
 #define EPT_QUAL_READ		(1U << 0)
 #define EPT_QUAL_WRITE		(1U << 1)
 #define EPT_QUAL_FETCH		(1U << 2)
+#define EPT_QUAL_MAPPED		(7U << 3)	/* any of read, write, execute */
 #define EPT_QUAL_GVA		(1U << 7)
 
 /* Basic exit reasons */

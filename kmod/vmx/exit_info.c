@@ -86,6 +86,7 @@ static enum hv_exit ept_violation(struct vmx_vcpu *vmx)
 	if (e->gva_valid)
 		e->gva = vmread(GUEST_LINEAR_ADDR);
 	e->access = qual & EPT_QUAL_WRITE ? ACCESS_WRITE : qual & EPT_QUAL_FETCH ? ACCESS_EXEC : ACCESS_READ;
+	e->mapped = qual & EPT_QUAL_MAPPED;
 	if (guest_cpl())
 		e->access |= ACCESS_USER;
 	e->vectoring = redeliver();

@@ -47,6 +47,7 @@ $(B)/tests/unit/rt_%: tests/unit/rt_%.c $(RT_PURE)
 	@mkdir -p $(@D); echo "  LINK $@"
 	@$(CC) $(ALL_C) -Itests/lib -Ilibdune/rt -MF $@.d -Wl,--gc-sections $< $(RT_PURE) -o $@
 
+lib: $(B)/dune-rt
 .PHONY: rt clean-rt
 rt: $(B)/dune-rt
 clean: clean-rt
