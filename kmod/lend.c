@@ -86,8 +86,8 @@ static void follow(struct dune_vcpu *vcpu)
 
 /* ---- The registers --------------------------------------------------------- */
 
-/* As ptrace and sigreturn have it: what a process may set of its flags. */
-#define FLAGS_PROGRAM	FIX_EFLAGS
+/* What a process may set of its flags: those that sigreturn takes, and ID, which only POPF does. */
+#define FLAGS_PROGRAM	(FIX_EFLAGS | X86_EFLAGS_ID)
 
 /* The general registers come first in all three: pt_regs, dune_regs, and in the same order. */
 #define GENERAL_SIZE	offsetof(struct pt_regs, orig_ax)
@@ -205,6 +205,7 @@ int vcpu_lend_for(struct dune_vcpu *vcpu, syscall_fn fn)
 	preempt_disable();
 	hv->store(vcpu);
 	preempt_enable();
+	vcpu->regs.flags = vcpu->regs.r11;
 	put_program(regs, &vcpu->regs);
 	regs->ip = vcpu->regs.cx;
 	regs->orig_ax = vcpu->regs.ax;

@@ -318,7 +318,8 @@ static int to_signal(struct dune_vcpu *vcpu, const struct fault *f)
 		s.signo = SIGBUS;
 		s.code = f->answer & VM_FAULT_SIGBUS ? BUS_ADRERR : BUS_MCEERR_AR;
 	}
-	if (vcpu->exit.mapped || is_present(f->hva))
+	/* a page that may not be executed is mapped before that is seen */
+	if (vcpu->exit.mapped || is_present(f->hva) || (f->access & ACCESS_EXEC && f->vm_flags & VM_READ && !f->answer))
 		s.error |= X86_PF_PROT;
 	vcpu_signal(&s);
 	return 0;

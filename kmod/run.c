@@ -346,15 +346,19 @@ static bool is_after_stub(const struct dune_vcpu *vcpu)
 	return vcpu->regs.ip == READ_ONCE(vcpu->run->syscall_stub) + VMCALL_LEN;
 }
 
+/* The program, as it was before its SYSCALL. */
+static int lend_call(struct dune_vcpu *vcpu)
+{
+	vcpu->regs.flags = vcpu->regs.r11;
+	vcpu_lend_call(vcpu, vcpu->regs.cx - SYSCALL_LEN);
+	return DUNE_DOOR_LENT;
+}
+
 /* The program made a system call that is to be made in ordinary mode. */
 static int ended_by_call(struct dune_vcpu *vcpu)
 {
-	const struct pt_regs *regs = &vcpu->regs;
-
-	if (is_after_stub(vcpu) && !is_upcall(vcpu, regs->ax)) {
-		vcpu_lend_call(vcpu, regs->cx - SYSCALL_LEN);
-		return DUNE_DOOR_LENT;
-	}
+	if (is_after_stub(vcpu) && !is_upcall(vcpu, vcpu->regs.ax))
+		return lend_call(vcpu);
 	vcpu->run->reason = DUNE_EXIT_SYSCALL;
 	vcpu->run->detail = dune_syscall_work() ? DUNE_DETAIL_WATCHED : 0;
 	return 0;
@@ -366,14 +370,16 @@ static int ended_by_call(struct dune_vcpu *vcpu)
  */
 static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
 {
-	const struct pt_regs *regs = &vcpu->regs;
+	struct pt_regs *regs = &vcpu->regs;
 
-	if (ret == -EINTR)
+	if (ret == -EINTR) {
 		vcpu_lend(vcpu, regs->ip, -1, 0);
-	else if (vcpu_at_stub(vcpu))
+	} else if (vcpu_at_stub(vcpu)) {
+		regs->flags = regs->r11;
 		vcpu_lend(vcpu, regs->cx, regs->ax, ret);
-	else
+	} else {
 		vcpu_lend(vcpu, regs->ip + DUNE_HC_RESTART, regs->ax, ret);
+	}
 	return DUNE_DOOR_LENT;
 }
 
@@ -381,8 +387,7 @@ static int make_call_natively(struct dune_vcpu *vcpu)
 {
 	if (!is_after_stub(vcpu))
 		return -EINVAL;
-	vcpu_lend_call(vcpu, vcpu->regs.cx - SYSCALL_LEN);
-	return DUNE_DOOR_LENT;
+	return lend_call(vcpu);
 }
 
 /* What in Dune mode tells the program its CPU is libdune's to write. */

@@ -94,14 +94,27 @@ static bool wants_restart(long ret)
 	       ret == -ERESTART_RESTARTBLOCK;
 }
 
+/* The flags at a SYSCALL are in R11. libdune takes TF away from what is behind it. */
+static noinline void restore_step(struct dune_vcpu *vcpu)
+{
+	preempt_disable();
+	hv->store(vcpu);
+	preempt_enable();
+	vcpu->regs.flags = vcpu->regs.r11;
+	vcpu->dirty |= DIRTY_REGS;
+}
+
 /* After the program's own SYSCALL the return is made here: a step, or a signal, finds it complete. */
 static int done(struct dune_vcpu *vcpu, long ret)
 {
 	vcpu->regs.ax = ret;
-	if (likely(vcpu_at_stub(vcpu)))
+	if (likely(vcpu_at_stub(vcpu))) {
+		if (unlikely(vcpu->regs.r11 & X86_EFLAGS_TF))
+			restore_step(vcpu);
 		vcpu->regs.ip = vcpu->regs.cx;
-	else
+	} else {
 		vcpu->regs.ip += VMCALL_LEN;
+	}
 	vcpu->dirty |= DIRTY_IP;
 	return 0;
 }

@@ -20,6 +20,7 @@
 enum how { ADDR_NONE, ADDR_RIP, ADDR_STEP, CODE_X87, CODE_SSE, PAGE_FAULT };
 
 #define FLAG_TF	0x100
+#define INT1	0xf1
 
 static const struct {
 	unsigned char signal, code, how;
@@ -72,6 +73,12 @@ static int sse_code(void)
 	return fpe_code(mxcsr & ~(mxcsr >> 7));
 }
 
+/* The instruction of its own for #DB. With TF on it cannot be told from a step, and need not be. */
+static bool is_int1(const struct dune_trap *trap)
+{
+	return !(trap->rflags & FLAG_TF) && *(const uint8_t *)(trap->rip - 1) == INT1;
+}
+
 static void classify(struct dune_signal *s, const struct dune_trap *trap, uintptr_t address)
 {
 	unsigned int vector = trap->vector & 31;
@@ -92,8 +99,7 @@ static void classify(struct dune_signal *s, const struct dune_trap *trap, uintpt
 		s->code = sse_code();
 		break;
 	case ADDR_STEP:
-		/* INT1 does the same without the flag */
-		s->code = trap->rflags & FLAG_TF ? TRAP_TRACE : TRAP_BRKPT;
+		s->code = is_int1(trap) ? TRAP_BRKPT : TRAP_TRACE;
 		break;
 	case PAGE_FAULT:
 		s->error = (trap->error & (DUNE_PF_P | DUNE_PF_W | DUNE_PF_I)) | DUNE_PF_U;

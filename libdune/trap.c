@@ -13,6 +13,7 @@
 #define VECTORS		256
 #define EXCEPTIONS	32
 #define INT_N_BYTES	2
+#define FLAG_TF		0x100
 
 static dune_handler_t handlers[VECTORS];
 
@@ -29,7 +30,7 @@ DUNE_API int dune_on_exception(int vector, dune_trap_fn fn, unsigned int flags)
 
 /*
  * TF was on at a SYSCALL, and the entry has not changed stacks and GS yet: the
- * step is not over before the entry is.
+ * step is not over before the call is. The module puts the flag back then, from R11.
  */
 static bool step_in_entry(const struct dune_trap *trap)
 {
@@ -62,8 +63,10 @@ void dune_trap(struct dune_trap *trap, struct dune_thread *t)
 	dune_handler_t handler;
 	uint64_t ring;
 
-	if (step_in_entry(trap))
+	if (step_in_entry(trap)) {
+		trap->rflags &= ~FLAG_TF;
 		return;
+	}
 	ring = dune_trap_begin(trap, t);
 	handler = __atomic_load_n(&handlers[trap->vector], __ATOMIC_ACQUIRE);
 	if (!handler || dune_handler_call(handler, trap, 0) != DUNE_TRAP_DONE)
