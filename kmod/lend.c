@@ -199,6 +199,7 @@ static void on_user_return(struct user_return_notifier *urn)
 
 int vcpu_lend_for(struct dune_vcpu *vcpu, syscall_fn fn)
 {
+	bool ring3 = vcpu->regs.ip == READ_ONCE(vcpu->run->ring3_stub);
 	struct pt_regs *regs = task_pt_regs(current);
 	struct pt_regs jumper = *regs;
 
@@ -215,7 +216,7 @@ int vcpu_lend_for(struct dune_vcpu *vcpu, syscall_fn fn)
 		vcpu->regs.ip = regs->ip;
 		vcpu->regs.sp = regs->sp;
 		vcpu->regs.flags = regs->flags;
-		vcpu->dirty |= DIRTY_REGS;
+		vcpu->dirty |= DIRTY_REGS | (ring3 ? DIRTY_RING3 : 0);
 	}
 	*regs = jumper;
 	return 0;

@@ -67,7 +67,7 @@ static int take_system(struct dune_vcpu *vcpu)
 	vcpu->system = s;
 	/* MOV to CR3 would have flushed; an entry with another CR3 does not */
 	vcpu->dirty |= DIRTY_SYSTEM | DIRTY_TLB;
-	vcpu->dirty &= ~DIRTY_EXCEPTION;	/* it belonged to the state that is replaced */
+	vcpu->dirty &= ~(DIRTY_EXCEPTION | DIRTY_RING3);	/* they belonged to the state that is replaced */
 	return 0;
 }
 
@@ -300,9 +300,10 @@ long vcpu_run(struct dune_vcpu *vcpu)
 
 	if (ret)
 		return ret;
+	vcpu->traced = false;
 	begin(vcpu);
 	ret = run_loop(vcpu);
-	end(vcpu, ret >= DUNE_EXIT_FATAL);
+	end(vcpu, ret >= DUNE_EXIT_FATAL && ret < DUNE_NR_EXIT_REASONS);
 
 	run->detail = 0;
 	if (ret > 0) {
@@ -322,6 +323,8 @@ static bool is_upcall(const struct dune_vcpu *vcpu, u32 nr)
 {
 	u32 wanted = READ_ONCE(vcpu->run->upcalls);
 
+	if (vcpu->traced)
+		return true;
 	switch (nr) {
 	case __NR_clone:
 	case __NR_clone3:
@@ -340,10 +343,24 @@ static bool is_upcall(const struct dune_vcpu *vcpu, u32 nr)
 	}
 }
 
-/* After a VMCALL that was handed out: was it at the stub? */
-static bool is_after_stub(const struct dune_vcpu *vcpu)
+/*
+ * Is @ip, of a VMCALL, where the program's own SYSCALL leads? If that was made in ring 3
+ * it is to ring 3 that the program goes back, after whatever Linux does.
+ */
+static bool is_stub(struct dune_vcpu *vcpu, unsigned long ip)
 {
-	return vcpu->regs.ip == READ_ONCE(vcpu->run->syscall_stub) + VMCALL_LEN;
+	if (ip == READ_ONCE(vcpu->run->syscall_stub))
+		return true;
+	if (ip != READ_ONCE(vcpu->run->ring3_stub))
+		return false;
+	vcpu->dirty |= DIRTY_RING3;
+	return true;
+}
+
+/* After a VMCALL that was handed out: was it at a stub? */
+static bool is_after_stub(struct dune_vcpu *vcpu)
+{
+	return is_stub(vcpu, vcpu->regs.ip - VMCALL_LEN);
 }
 
 /* The program, as it was before its SYSCALL. */
@@ -357,7 +374,7 @@ static int lend_call(struct dune_vcpu *vcpu)
 /* The program made a system call that is to be made in ordinary mode. */
 static int ended_by_call(struct dune_vcpu *vcpu)
 {
-	if (is_after_stub(vcpu) && !is_upcall(vcpu, vcpu->regs.ax))
+	if (!is_upcall(vcpu, vcpu->regs.ax) && is_after_stub(vcpu))
 		return lend_call(vcpu);
 	vcpu->run->reason = DUNE_EXIT_SYSCALL;
 	vcpu->run->detail = dune_syscall_work() ? DUNE_DETAIL_WATCHED : 0;
@@ -374,7 +391,7 @@ static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
 
 	if (ret == -EINTR) {
 		vcpu_lend(vcpu, regs->ip, -1, 0);
-	} else if (vcpu_at_stub(vcpu)) {
+	} else if (is_stub(vcpu, regs->ip)) {
 		regs->flags = regs->r11;
 		vcpu_lend(vcpu, regs->cx, regs->ax, ret);
 	} else {
@@ -407,8 +424,14 @@ int vcpu_run_door(struct dune_vcpu *vcpu)
 	int ret;
 
 	vcpu->run->detail = 0;
-	if (is_on_another_cpu(vcpu->run)) {
+	if (is_on_another_cpu(vcpu->run) && !(vcpu->run->load & DUNE_LOAD_NATIVE)) {
 		vcpu->run->reason = DUNE_EXIT_CPU;
+		return 0;
+	}
+	vcpu->traced = READ_ONCE(vcpu->run->upcalls) & DUNE_UPCALL_TRACE;
+	if (vcpu->traced && vcpu->native_ip) {
+		vcpu->native_ip = 0;
+		vcpu->run->reason = DUNE_EXIT_RETURNED;
 		return 0;
 	}
 	ret = take(vcpu, LOAD_ANY | DUNE_LOAD_NATIVE, &loaded);
@@ -419,11 +442,15 @@ int vcpu_run_door(struct dune_vcpu *vcpu)
 	begin(vcpu);
 	vcpu->by_door = true;
 	ret = run_loop(vcpu);
-	end(vcpu, ret >= DUNE_EXIT_FATAL);
+	end(vcpu, ret >= DUNE_EXIT_FATAL && ret < DUNE_NR_EXIT_REASONS);
 	vcpu->by_door = false;
 
 	if (ret < 0)
 		return ended_for_linux(vcpu, ret);
+	if (ret == VCPU_TRY_NATIVELY) {
+		vcpu_lend_call(vcpu, vcpu->regs.ip);
+		return DUNE_DOOR_LENT;
+	}
 	if (ret == DUNE_EXIT_SYSCALL)
 		return ended_by_call(vcpu);
 	vcpu->run->reason = ret;

@@ -46,7 +46,7 @@ static bool is_exception_signal(u32 sig)
 	return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL || sig == SIGTRAP;
 }
 
-/* DUNE_HC_SIGNAL. What it gives back goes into RAX; on success that is the program's. */
+/* DUNE_HC_SIGNAL. An error is for RAX; else, as an exit's handler (exit.c). */
 long vcpu_hc_signal(struct dune_vcpu *vcpu, const void __user *arg)
 {
 	struct dune_signal s;
@@ -55,10 +55,14 @@ long vcpu_hc_signal(struct dune_vcpu *vcpu, const void __user *arg)
 	if (copy_from_user(&s, arg, sizeof(s)))
 		return -EFAULT;
 	/* codes up to 0 are those that processes send */
-	if (!is_exception_signal(s.signo) || s.code <= 0)
+	if (s.signo ? !is_exception_signal(s.signo) || s.code <= 0 : !vcpu->by_door)
 		return -EINVAL;
 	memcpy(&vcpu->regs, &s.regs, sizeof(vcpu->regs));
 	vcpu->dirty |= DIRTY_REGS;
+	if (s.regs.cs & 3)
+		vcpu->dirty |= DIRTY_RING3;
+	if (!s.signo)
+		return VCPU_TRY_NATIVELY;
 	vcpu_signal(&s);
 	return 0;
 }

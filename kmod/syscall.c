@@ -104,6 +104,17 @@ static noinline void restore_step(struct dune_vcpu *vcpu)
 	vcpu->dirty |= DIRTY_REGS;
 }
 
+static noinline void done_elsewhere(struct dune_vcpu *vcpu)
+{
+	if (vcpu->regs.ip != READ_ONCE(vcpu->run->ring3_stub)) {
+		vcpu_skip(vcpu, VMCALL_LEN);
+		return;
+	}
+	restore_step(vcpu);
+	vcpu->regs.ip = vcpu->regs.cx;
+	vcpu->dirty |= DIRTY_RING3;
+}
+
 /* After the program's own SYSCALL the return is made here: a step, or a signal, finds it complete. */
 static int done(struct dune_vcpu *vcpu, long ret)
 {
@@ -112,10 +123,10 @@ static int done(struct dune_vcpu *vcpu, long ret)
 		if (unlikely(vcpu->regs.r11 & X86_EFLAGS_TF))
 			restore_step(vcpu);
 		vcpu->regs.ip = vcpu->regs.cx;
+		vcpu->dirty |= DIRTY_IP;
 	} else {
-		vcpu->regs.ip += VMCALL_LEN;
+		done_elsewhere(vcpu);
 	}
-	vcpu->dirty |= DIRTY_IP;
 	return 0;
 }
 
@@ -123,7 +134,7 @@ static int hc_signal(struct dune_vcpu *vcpu)
 {
 	long ret = vcpu_hc_signal(vcpu, (const void __user *)vcpu->regs.di);
 
-	return ret ? done(vcpu, ret) : 0;
+	return ret < 0 ? done(vcpu, ret) : ret;
 }
 
 /* Not a fast call: one of ours, or one for user space. */
@@ -140,7 +151,7 @@ static noinline int slow_call(struct dune_vcpu *vcpu)
 	case DUNE_HC_SIGNAL:
 		return hc_signal(vcpu);
 	case __NR_rt_sigreturn:
-		if (vcpu->by_door && sigreturn && !dune_syscall_work())
+		if (vcpu->by_door && sigreturn && !vcpu->traced && !dune_syscall_work())
 			return vcpu_lend_for(vcpu, sigreturn);
 	}
 	vcpu_skip(vcpu, VMCALL_LEN);
@@ -161,7 +172,7 @@ int vcpu_hypercall(struct dune_vcpu *vcpu)
 	if (unlikely(nr >= NR_syscalls))
 		return slow_call(vcpu);
 	fn = fast[array_index_nospec(nr, NR_syscalls)];
-	if (unlikely(!fn || dune_syscall_work()))
+	if (unlikely(!fn || vcpu->traced || dune_syscall_work()))
 		return slow_call(vcpu);
 
 	vcpu->run->counters.syscalls_fast++;

@@ -50,6 +50,7 @@ typedef long (*syscall_fn)(const struct pt_regs *regs);
 #define DIRTY_LSTAR	32
 #define DIRTY_MSRS	64	/* the syscall MSRs are the host's */
 #define DIRTY_TLB	128	/* flush, whatever tlb_gen says */
+#define DIRTY_RING3	256	/* enter ring 3, whatever ring was left */
 
 /*
  * The IN_GUEST protocol, by which an invalidation knows whom to kick:
@@ -100,6 +101,7 @@ struct dune_vcpu {
 
 	enum vcpu_state state;		/* from here on: for runs by the door */
 	bool by_door;
+	bool traced;			/* no call is made here */
 	u32 hurried;			/* entries made with work for Linux waiting; see is_critical() */
 	unsigned long native_ip;	/* LENT: the call to be made in ordinary mode is there */
 	struct pt_regs door_regs;	/* as they were at the jump */
@@ -172,7 +174,7 @@ static inline void vcpu_skip(struct dune_vcpu *vcpu, unsigned int len)
 	vcpu->dirty |= DIRTY_IP;
 }
 
-/* At a VMCALL: is it the one that the program's own SYSCALL leads to? */
+/* At a VMCALL: is it the one that the program's own SYSCALL, in ring 0, leads to? */
 static inline bool vcpu_at_stub(const struct dune_vcpu *vcpu)
 {
 	return vcpu->regs.ip == READ_ONCE(vcpu->run->syscall_stub);
@@ -180,6 +182,7 @@ static inline bool vcpu_at_stub(const struct dune_vcpu *vcpu)
 
 /* signal.c */
 void vcpu_signal(const struct dune_signal *s);
+#define VCPU_TRY_NATIVELY DUNE_NR_EXIT_REASONS	/* the run ends, for the instruction to be made in ordinary mode */
 long vcpu_hc_signal(struct dune_vcpu *vcpu, const void __user *arg);
 
 /* syscall.c */

@@ -90,6 +90,12 @@ static void resume_by_trap(struct dune_thread *t)
 		.rip = r->rip, .cs = SEL_KERNEL_CS, .rflags = r->rflags, .rsp = r->rsp,
 		.ss = SEL_KERNEL_DS,
 	};
+	/* What is behind the stub for ring 3 is not for ring 0. */
+	if (dune_program_ring3) {
+		trap->rip = r->rcx;
+		trap->cs = SEL_USER_CS;
+		trap->ss = SEL_USER_DS;
+	}
 	r->rdi = (uintptr_t)trap;
 	r->rip = (uintptr_t)resume;
 	r->rsp = (uintptr_t)trap - 8;		/* as after a call */
@@ -204,13 +210,13 @@ void dune_child_make(struct dune_thread *t)
 	resume_by_trap(t);
 }
 
-void dune_child_exit(struct dune_thread *t)
+void dune_child_exit(struct dune_thread *t, uint32_t end)
 {
 	/*
 	 * Where nobody watches: with signals off this is the last that happens, and when the
 	 * module has seen the end of it the struct is free.
 	 */
-	if (!is_watched(t)) {
+	if (t->upcalls & end && !is_watched(t)) {
 		raw_sigmask(SIG_SETMASK, &all_signals, NULL);
 		dune_thread_give(t, t->run->released + 1);
 	}

@@ -79,6 +79,19 @@ DUNE_API int dune_enter(void)
 	return err;
 }
 
+static void start_in_ring3(struct dune_thread *t)
+{
+	struct dune_regs *r = &t->run->regs;
+	struct dune_trap *trap = (struct dune_trap *)t->trap_base - 1;
+
+	*trap = (struct dune_trap){
+		.rip = r->rip, .cs = SEL_USER_CS, .rflags = r->rflags, .rsp = r->rsp, .ss = SEL_USER_DS,
+	};
+	r->rip = (uintptr_t)dune_trap_return;
+	r->rdi = (uintptr_t)trap;
+	r->rsp = (uintptr_t)trap;
+}
+
 /* For a program that never was in ordinary mode: its first instruction is in Dune mode. */
 void dune_thread_start(struct dune_thread *t, uint64_t rip, uint64_t rsp)
 {
@@ -92,6 +105,8 @@ void dune_thread_start(struct dune_thread *t, uint64_t rip, uint64_t rsp)
 	dune_was_entered = true;
 	dune_thread_begin(t, dune_root_default());
 	t->run->regs = (struct dune_regs){ .rip = rip, .rsp = rsp, .rflags = FLAGS_CLEAN };
+	if (dune_program_ring3)
+		start_in_ring3(t);
 	dune_host_loop(t);
 }
 

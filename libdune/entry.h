@@ -20,7 +20,7 @@ extern const char dune_trap_stubs[];
 void dune_trap_return(struct dune_trap *trap) __attribute__((noreturn));
 
 /* syscall_entry.S: what LSTAR may hold, and the code in which a single step is not the program's. */
-extern const char dune_syscall_pass[], dune_syscall_entry[];
+extern const char dune_syscall_pass[], dune_syscall_entry[], dune_syscall_ring3[];
 extern const char dune_syscall_code[], dune_syscall_code_end[];
 
 /* Where the linker put all of this library's code: see critical_start in <linux/dune.h>. */

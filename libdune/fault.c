@@ -13,6 +13,9 @@
 #include "raw.h"
 #include "trap.h"
 
+/* Old programs call it; Linux emulates it when it is jumped to. */
+#define VSYSCALL_PAGE	0xffffffffff600000UL
+
 static dune_handler_t handler;
 
 DUNE_API int dune_on_page_fault(dune_fault_fn fn, unsigned int flags)
@@ -30,7 +33,10 @@ DUNE_API int dune_on_page_fault(dune_fault_fn fn, unsigned int flags)
 static __attribute__((noinline)) void unhandled(struct dune_trap *trap, struct dune_thread *t,
 						uintptr_t address, uint64_t ring)
 {
-	if (!(trap->error & DUNE_PF_LINUX) || trap->cs & 3)
+	if (trap->error & DUNE_PF_I && (address & ~0xfffUL) == VSYSCALL_PAGE && trap->rip == address &&
+	    (!(trap->cs & 3) || dune_program_ring3))
+		dune_try_natively(trap, ring);
+	else if (!(trap->error & DUNE_PF_LINUX) || trap->cs & 3)
 		dune_raise(trap, address, ring);
 	else
 		t->run->upcalls |= DUNE_UPCALL_PASS;

@@ -77,6 +77,9 @@ void dune_host_loop(struct dune_thread *t)
 		case DUNE_EXIT_SYSCALL:
 			dune_syscall_exact(t);
 			break;
+		case DUNE_EXIT_RETURNED:
+			dune_hooks->returned(t);
+			break;
 		case DUNE_EXIT_HYPERCALL:
 			hypercall(t);
 			break;

@@ -5,8 +5,21 @@
 
 #include "thread.h"
 
-/* syscall.c: make the call in the register image, by the exact path. */
+/* syscall.c: see to the call in the register image. */
 void dune_syscall_exact(struct dune_thread *t);
+
+/**
+ * struct dune_hooks - what the runtime does besides (rt/hooks.c)
+ * @call:	the program makes the call in the image; true if that was all to do about it
+ * @returned:	and this is how it ended
+ */
+struct dune_hooks {
+	bool (*call)(struct dune_thread *t);
+	void (*returned)(struct dune_thread *t);
+};
+
+/* NULL in programs that are linked with libdune. */
+extern const struct dune_hooks *dune_hooks;
 
 /* Did the program make the call in the image by its own SYSCALL? */
 bool dune_at_stub(const struct dune_regs *r);

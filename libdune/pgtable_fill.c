@@ -14,7 +14,7 @@
 #include <fcntl.h>
 
 /* A and D are set at once, which saves the CPU two locked writes a page. */
-#define FILL_BITS	(DUNE_PTE_P | DUNE_PTE_W | DUNE_PTE_A | DUNE_PTE_D | DUNE_PTE_PS)
+uint64_t dune_pt_fill_bits = DUNE_PTE_P | DUNE_PTE_W | DUNE_PTE_A | DUNE_PTE_D | DUNE_PTE_PS;
 
 bool dune_pt_1g;
 
@@ -24,12 +24,12 @@ static dune_pte_t fill_value(uint64_t gpa)
 	dune_pte_t *table;
 
 	if (dune_pt_1g)
-		return gpa | FILL_BITS;
+		return gpa | dune_pt_fill_bits;
 	table = dune_table_new();
 	if (!table)
 		return 0;
 	for (unsigned int i = 0; i < ENTRIES; i++)
-		table[i] = (gpa + i * level_size(DUNE_LEVEL_2M)) | FILL_BITS;
+		table[i] = (gpa + i * level_size(DUNE_LEVEL_2M)) | dune_pt_fill_bits;
 	return table_pte(table);
 }
 

@@ -85,4 +85,7 @@ uint64_t dune_root_cr3(const struct dune_root *root);
 void dune_pt_fork_prepare(void);
 void dune_pt_fork_done(bool child);
 
+/* What a page of the default root has; only changed before anything is filled in. */
+extern uint64_t dune_pt_fill_bits;
+
 #endif /* DUNE_PGTABLE_INTERNAL_H */

@@ -122,7 +122,7 @@ static void copy_registers(struct dune_regs *to, const struct dune_trap *from)
 		.rbp = from->rbp, .rbx = from->rbx, .r11 = from->r11, .r10 = from->r10,
 		.r9 = from->r9, .r8 = from->r8, .rax = from->rax, .rcx = from->rcx,
 		.rdx = from->rdx, .rsi = from->rsi, .rdi = from->rdi,
-		.rip = from->rip, .rflags = from->rflags, .rsp = from->rsp,
+		.rip = from->rip, .cs = from->cs, .rflags = from->rflags, .rsp = from->rsp,
 	};
 }
 
@@ -169,10 +169,19 @@ void dune_raise(const struct dune_trap *trap, uintptr_t address, uint64_t ring)
 	/* The x87 and SSE units may have nothing to report: not an error to Linux either. */
 	if (!s.code)
 		return;
-	if (trap->cs & 3) {
+	if (trap->cs & 3 && !dune_program_ring3) {
 		dune_host_call(raise_in_host, &s);
 		return;
 	}
+	copy_registers(&s.regs, trap);
+	dune_current()->ring = ring;
+	dune_hypercall(DUNE_HC_SIGNAL, (uintptr_t)&s, 0);
+}
+
+void dune_try_natively(const struct dune_trap *trap, uint64_t ring)
+{
+	struct dune_signal s = { .signo = 0 };
+
 	copy_registers(&s.regs, trap);
 	dune_current()->ring = ring;
 	dune_hypercall(DUNE_HC_SIGNAL, (uintptr_t)&s, 0);

@@ -28,6 +28,17 @@
 #define RFLAGS_RING3	(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | \
 			 RFLAGS_DF | RFLAGS_OF | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
 
+#ifdef DUNE_RUNTIME
+/* Here ring 0 has no thread-local variables, and all of the program is in ring 3. */
+void dune_from_ring3(struct dune_thread *t)
+{
+}
+
+void dune_to_ring3(struct dune_thread *t)
+{
+	t->ring = 3;
+}
+#else
 void dune_from_ring3(struct dune_thread *t)
 {
 	t->ring3_fs = dune_guest_fs();
@@ -42,6 +53,8 @@ void dune_to_ring3(struct dune_thread *t)
 	t->ring = 3;
 	dune_guest_set_fs(t->ring3_fs);
 }
+
+#endif
 
 DUNE_API long dune_ring3_run(const struct dune_trap *start)
 {

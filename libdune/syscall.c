@@ -21,9 +21,13 @@
 #define SYS_clone3 435
 #endif
 
+const struct dune_hooks *dune_hooks;
+
 bool dune_at_stub(const struct dune_regs *r)
 {
-	return r->rip == (uintptr_t)dune_syscall_pass + DUNE_HYPERCALL_BYTES;
+	uint64_t vmcall = r->rip - DUNE_HYPERCALL_BYTES;
+
+	return vmcall == (uintptr_t)dune_syscall_pass || vmcall == (uintptr_t)dune_syscall_ring3;
 }
 
 void dune_native(struct dune_thread *t)
@@ -107,6 +111,8 @@ void dune_syscall_exact(struct dune_thread *t)
 		r->rax = forward(t);
 		return;
 	}
+	if (dune_hooks && dune_hooks->call(t))
+		return;
 	switch ((unsigned int)r->rax) {
 	case SYS_clone:
 	case SYS_clone3:
@@ -115,8 +121,10 @@ void dune_syscall_exact(struct dune_thread *t)
 		dune_child_make(t);
 		break;
 	case SYS_exit:
+		dune_child_exit(t, DUNE_UPCALL_EXIT);
+		break;
 	case SYS_exit_group:
-		dune_child_exit(t);
+		dune_child_exit(t, DUNE_UPCALL_EXIT_GROUP);
 		break;
 	default:
 		dune_native(t);

@@ -25,6 +25,12 @@ FUNCTION dune_syscall_pass
 	jmp	*%rcx
 END dune_syscall_pass
 
+/* For a program that is in ring 3 itself: all its calls pass. */
+FUNCTION dune_syscall_ring3
+	DUNE_HYPERCALL_INSN		/* the module goes on in ring 3 */
+	ud2
+END dune_syscall_ring3
+
 /* With ring 3 in this thread, or a handler that wants ring 0's calls. */
 FUNCTION dune_syscall_entry
 	swapgs

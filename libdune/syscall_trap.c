@@ -25,6 +25,8 @@ uint8_t dune_syscall_watch_ring0;
 
 uint64_t dune_syscall_lstar(void)
 {
+	if (dune_program_ring3)
+		return (uintptr_t)dune_syscall_ring3;
 	if (__atomic_load_n(&dune_syscall_watch_ring0, __ATOMIC_ACQUIRE))
 		return (uintptr_t)dune_syscall_entry;
 	return (uintptr_t)dune_syscall_pass;

@@ -23,6 +23,8 @@
 /* A program that is linked with libdune may handle faults; the runtime's program does not. */
 uint32_t dune_upcalls = DUNE_UPCALL_FAULT;
 
+bool dune_program_ring3;
+
 static struct dune_thread *all, *free_ones;
 static uint32_t list_lock;	/* both */
 
@@ -205,6 +207,7 @@ void dune_thread_begin(struct dune_thread *t, struct dune_root *root)
 	run->gs_base = dune_host_gs();
 	run->load = DUNE_LOAD_SYSTEM | DUNE_LOAD_BASES;
 	run->upcalls = DUNE_UPCALL_CLONE | DUNE_UPCALL_CPU | dune_upcalls | t->upcalls;
+	run->ring3_stub = dune_program_ring3 ? (uintptr_t)dune_syscall_ring3 : 0;
 	run->syscall_stub = (uintptr_t)dune_syscall_pass;
 	run->critical_start = (uintptr_t)__start_dune_text;
 	run->critical_end = (uintptr_t)__stop_dune_text;

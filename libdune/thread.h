@@ -80,6 +80,7 @@ struct dune_root;
  * @mask:	child.c: the program's signal mask, while signals are off
  * @image:	child.c: the registers that the child begins with
  * @forking:	child.c: a child of this thread will find its copy of this struct
+ * @traced_call: rt/hooks.c: the call that is under way, where it returns to, and its arguments
  * @own_tls:	child.c: the child has thread-local variables of its own
  */
 struct dune_thread {
@@ -104,6 +105,7 @@ struct dune_thread {
 	uint64_t mask;
 	struct dune_regs image;
 	bool forking, own_tls;
+	uint64_t traced_call, traced_next, traced_args[6];
 
 	struct dune_tss tss;
 	uint64_t gdt[GDT_ENTRIES] __attribute__((aligned(16)));
@@ -130,6 +132,9 @@ int dune_thread_vcpu(struct dune_thread *t);
 
 /* DUNE_UPCALL_* that all threads enter with, besides what they need for themselves. */
 extern uint32_t dune_upcalls;
+
+/* The program itself runs in ring 3. */
+extern bool dune_program_ring3;
 
 /* Fill the run page for an entry with @root, all but the registers. Ordinary mode. */
 void dune_thread_begin(struct dune_thread *t, struct dune_root *root);

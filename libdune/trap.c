@@ -42,7 +42,7 @@ static bool step_in_entry(const struct dune_trap *trap)
 static __attribute__((noinline)) void unhandled(struct dune_trap *trap, uint64_t ring)
 {
 	if (trap->vector == DUNE_VECTOR_INT80) {
-		if (trap->cs & 3)
+		if (trap->cs & 3 && !dune_program_ring3)
 			trap->rax = -ENOSYS;
 		else
 			dune_syscall_forward(trap);

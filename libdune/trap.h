@@ -74,4 +74,7 @@ static inline void dune_trap_end(struct dune_trap *trap, struct dune_thread *t, 
  */
 void dune_raise(const struct dune_trap *trap, uintptr_t address, uint64_t ring);
 
+/* raise.c: Linux has an answer to what the program does at trap->rip. Does not come back, as dune_raise(). */
+void dune_try_natively(const struct dune_trap *trap, uint64_t ring);
+
 #endif /* LIBDUNE_TRAP_H */

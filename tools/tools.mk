@@ -9,7 +9,7 @@ RUN     := $(B)/tools/dune-run
 RUN_C   := $(ALL_C) -D_GNU_SOURCE -DDUNE_VERSION='"$(VERSION)"' -Itools/dune-run -Ilibdune/rt
 RUN_OBJ := $(patsubst tools/%.c,$(B)/tools/%.o,$(wildcard tools/dune-run/*.c))
 
-BIN += $(if $(RT_OBJ),$(B)/bin/dune-run)
+BIN += $(B)/bin/dune-run
 
 $(RUN)/%.o: tools/dune-run/%.c | $(DEPS)
 	@mkdir -p $(@D); echo "  CC   $<"
@@ -38,8 +38,9 @@ RUN_PROBE := $(addprefix $(RUN_TEST)/probe,-static -static-pie -fixed) $(RUN_TES
 
 $(RUN_TEST)/standin: tests/dune-run/standin.S tests/dune-run/standin.c libdune/rt/rt.h | $(DEPS)
 	@mkdir -p $(@D); echo "  LINK $@"
-	@$(CC) $(WARN) $(CFLAGS) -fPIE -ffreestanding -fno-stack-protector -fcf-protection=none -mgeneral-regs-only \
-		-nostdlib -static-pie -Wl,-z,separate-code -Ilibdune/rt $(filter %.S %.c,$^) -o $@
+	@$(CC) $(WARN) $(CFLAGS) -fPIE -ffreestanding -fno-stack-protector -fcf-protection=none \
+		-mgeneral-regs-only -nostdlib -static-pie -Wl,-z,separate-code -Ilibdune/rt \
+		$(filter %.S %.c,$^) -o $@
 $(RUN_TEST)/runtime.o: tools/dune-run/runtime.S $(RUN_TEST)/standin
 	@$(CC) -DRUNTIME='"$(RUN_TEST)/standin"' -c $< -o $@
 $(RUN_TEST)/device.o: tests/dune-run/device.c | $(DEPS)
@@ -58,4 +59,4 @@ $(RUN_PROBE): tests/dune-run/probe.c | $(DEPS)
 	@$(CC) -std=gnu11 $(WARN) $(CFLAGS) $(PROBE_C) $< -o $@
 
 $(B)/tests/unit/dune_run_state $(B)/tests/unit/dune_run_signals $(B)/tests/unit/dune_run_errors: | \
-	$(RUN_TEST)/dune-run $(RUN_PROBE) $(filter %/dune-run,$(BIN))
+	$(RUN_TEST)/dune-run $(RUN_PROBE) $(B)/bin/dune-run

@@ -9,6 +9,7 @@
 
 /* Access rights: type, S, DPL, P, then L, D/B, G. */
 #define AR_CODE64	0xa09b
+#define AR_CODE64_RING3	0xa0fb
 #define AR_DATA		0xc093
 #define AR_DATA_RING3	0xc0f3	/* survives an IRET to ring 3, as does its base */
 #define AR_TSS		0x008b
@@ -163,6 +164,19 @@ static void load_exception(struct vmx_vcpu *vmx)
 	vmwrite(ENTRY_INTR_INFO, info);
 }
 
+/* As after a SYSRET. */
+static void load_ring3(void)
+{
+	vmwrite(GUEST_CS_SEL, __USER_CS);
+	vmwrite(GUEST_CS_BASE, 0);
+	vmwrite(GUEST_CS_LIMIT, ~0U);
+	vmwrite(GUEST_CS_AR, AR_CODE64_RING3);
+	vmwrite(GUEST_SS_SEL, __USER_DS);
+	vmwrite(GUEST_SS_BASE, 0);
+	vmwrite(GUEST_SS_LIMIT, ~0U);
+	vmwrite(GUEST_SS_AR, AR_DATA_RING3);
+}
+
 void vmcs_load_dirty(struct vmx_vcpu *vmx, u32 dirty)
 {
 	struct dune_vcpu *vcpu = &vmx->vcpu;
@@ -179,6 +193,8 @@ void vmcs_load_dirty(struct vmx_vcpu *vmx, u32 dirty)
 	}
 	if (dirty & DIRTY_SYSTEM)
 		load_system(vmx);
+	if (dirty & DIRTY_RING3)
+		load_ring3();
 	if (dirty & DIRTY_EXCEPTION)
 		load_exception(vmx);
 }

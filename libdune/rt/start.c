@@ -8,11 +8,13 @@
 #include <linux/auxvec.h>
 #include <linux/wait.h>
 #include <stddef.h>
+#include <dune/pgtable.h>
 #include "../pgtable_internal.h"
 #include "../raw.h"
 #include "../space.h"
 #include "../text.h"
 #include "../thread.h"
+#include "hooks.h"
 #include "names.h"
 
 #define STDERR		2
@@ -114,7 +116,13 @@ void dune_rt_main(const struct dune_rt_start *start)
 		await_tracer(start->reserved);
 	/* Everything else is between the program and Linux. */
 	dune_upcalls = (dune_rt_asked(DUNE_RT_STATS) ? DUNE_UPCALL_EXIT_GROUP : 0) |
-		       (dune_rt_asked(DUNE_RT_FOLLOW) ? DUNE_UPCALL_EXEC : 0);
+		       (dune_rt_asked(DUNE_RT_FOLLOW) ? DUNE_UPCALL_EXEC : 0) |
+		       (dune_rt_asked(DUNE_RT_TRACE) ? DUNE_UPCALL_TRACE : 0);
+	dune_rt_hooks_init();
+	if (dune_rt_asked(DUNE_RT_RING3)) {
+		dune_program_ring3 = true;
+		dune_pt_fill_bits |= DUNE_PTE_U;
+	}
 	err = dune_space_init(&info, auxv_find((const uint64_t *)start->rsp, AT_HWCAP2));
 	if (!err)
 		err = dune_pt_prefill_range(start->base, start->base + start->length);

@@ -96,7 +96,7 @@ static void option(struct options *o, int c)
 {
 	switch (c) {
 	case RING:
-		o->flags = (o->flags & ~DUNE_RT_RING3) | ring_flag(optarg);
+		o->flags = (o->flags & ~(uint32_t)DUNE_RT_RING3) | ring_flag(optarg);
 		break;
 	case STATS:
 		o->flags |= DUNE_RT_STATS;

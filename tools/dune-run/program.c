@@ -39,7 +39,7 @@ static int executable(const char *path)
 	return S_ISREG(st.st_mode) ? 0 : EACCES;
 }
 
-/* The element of PATH before @end, a slash, and @name; an empty element is the working directory. */
+/* An element of PATH, a slash, and @name; an empty element is the working directory. */
 static bool join(char *path, const char *dir, size_t dir_len, const char *name)
 {
 	int n = snprintf(path, PATH_MAX, "%.*s%s%s", (int)dir_len, dir, dir_len ? "/" : "", name);
@@ -235,11 +235,16 @@ void program_explain(const char *path, int err, struct why *w)
 	struct stat st;
 	char *name;
 
-	if (err == ENOEXEC && !read_head(path, &head) && is_elf(&head))
+	if (err == ENOEXEC && !read_head(path, &head) && is_elf(&head)) {
 		why(w, err, "%s: is a program for another processor, or is damaged", path);
-	else if (err != ENOENT || stat(path, &st) || read_head(path, &head))
+		return;
+	}
+	if (err != ENOENT || stat(path, &st) || read_head(path, &head)) {
 		why(w, err, "%s: %s", path, strerror(err));
-	else if ((name = interpreter(&head)))
+		return;
+	}
+	name = interpreter(&head);
+	if (name)
 		why(w, err, "%s: its interpreter %s is not there", path, name);
 	else
 		why(w, err, "%s: the loader that it names is not there", path);

@@ -193,7 +193,7 @@ static uint64_t auxv_entry(int proc, uint64_t type)
 
 	if (fd < 0)
 		return 0;
-	while (!value && read(fd, &entry, sizeof(entry)) == sizeof(entry) && entry.a_type != AT_NULL)
+	while (!value && read(fd, &entry, sizeof(entry)) == sizeof(entry))
 		if (entry.a_type == type)
 			value = entry.a_un.a_val;
 	close(fd);

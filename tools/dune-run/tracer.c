@@ -124,7 +124,7 @@ static __attribute__((noreturn)) void trace(int line, int proc, pid_t pid,
 	settle(line, proc);
 	if (!send_int(LINE, getpid()) || !receive_int(LINE, &go))
 		_exit(1);
-	/* Of a process that inherits orphans, and of the first in a PID namespace, we are a child. */
+	/* What inherits orphans, as the first process of a PID namespace does, inherited us. */
 	if (getppid() == pid)
 		start.reserved = (uint32_t)getpid();
 	err = seize(pid);
@@ -204,14 +204,15 @@ static int cannot_trace(struct why *w, int err)
 	int pid = traced_by();
 
 	if (pid)
-		return why(w, EPERM, "it is being traced (by process %d: strace? gdb?), and so cannot trace "
-			   "the program itself: start the program first, then attach to it", pid);
+		return why(w, EPERM, "it is being traced (by process %d: strace? gdb?), and so "
+			   "cannot trace the program itself: start the program first, then attach "
+			   "to it", pid);
 	if (err == EPERM && yama_scope() >= 2)
 		return why(w, err, "tracing is forbidden here: kernel.yama.ptrace_scope is %d%s",
 			   yama_scope(), yama_scope() == 2 ? "; be root" : "");
 	if (err == EPERM || err == ENOSYS)
-		return why(w, err, "tracing is forbidden here (%s): by a debugger that traces dune-run, "
-			   "by a seccomp filter or by a security module", strerror(err));
+		return why(w, err, "tracing is forbidden here (%s): by a debugger that traces "
+			   "dune-run, by a seccomp filter or by a security module", strerror(err));
 	return why(w, err, "cannot trace: %s", strerror(err));
 }
 
@@ -255,12 +256,15 @@ int tracer_begin(const struct dune_rt_start *start, struct why *w)
 		trace(line[1], proc, self, start);
 	close(line[1]);
 	close(proc);
-	if (err)
+	if (err) {
 		why(w, err, "cannot make a process to trace from: %s", strerror(err));
-	else if ((err = let_trace(line[0], &result)))
-		why(w, err, "the process to trace from has died");
-	else if (result)
-		err = cannot_trace(w, result);
+	} else {
+		err = let_trace(line[0], &result);
+		if (err)
+			why(w, err, "the process to trace from has died");
+		else if (result)
+			err = cannot_trace(w, result);
+	}
 	close(line[0]);
 	return err;
 }

@@ -184,6 +184,8 @@ enum dune_exit_reason {
 	DUNE_EXIT_HYPERCALL,
 	/* By the door: the thread is on CPU @cpu, which is not the one that @cpu said. Go on when that is known. */
 	DUNE_EXIT_CPU,
+	/* By the door, with DUNE_UPCALL_TRACE: a call was made in ordinary mode; @regs are as it left them. */
+	DUNE_EXIT_RETURNED,
 
 	/* From here on the thread cannot go on in Dune mode as it is. */
 	DUNE_EXIT_FATAL,
@@ -206,6 +208,7 @@ enum dune_exit_reason {
 #define DUNE_UPCALL_EXIT_GROUP	(1U << 3)	/* exit_group: the process's */
 #define DUNE_UPCALL_FAULT	(1U << 4)	/* accesses that Linux refuses: #PF with DUNE_PF_LINUX, not a signal */
 #define DUNE_UPCALL_CPU		(1U << 5)	/* another CPU: DUNE_EXIT_CPU */
+#define DUNE_UPCALL_TRACE	(1U << 6)	/* every call, and its end: DUNE_EXIT_RETURNED */
 #define DUNE_UPCALL_PASS	(1U << 8)	/* the next such access is a signal all the same; cleared by it */
 
 /*
@@ -227,7 +230,9 @@ enum dune_exit_reason {
 /**
  * struct dune_signal - an exception that nobody in Dune mode wanted (DUNE_HC_SIGNAL)
  * @regs:	the program as it was when it happened; it goes on from there
- * @signo:	as Linux has it for this exception: SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP
+ *		in ring 3, if that is what the RPL of @regs.cs says
+ * @signo:	as Linux has it for this exception: SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP. 0: no signal,
+ *		but the instruction is to be tried in ordinary mode, where Linux has an answer (vsyscall page)
  * @code:	si_code
  * @addr:	si_addr
  * @trapno:	the vector, for the handler's ucontext
@@ -313,6 +318,7 @@ struct dune_hw_exit {
  * @critical_start: in, for the door: while ring 0 is in this range of addresses nothing is lent,
  *		but for a fatal signal: code of libdune that is not the program
  * @critical_end: its end
+ * @ring3_stub: in, for the door: likewise for SYSCALL in ring 3, where the call goes back to
  * @syscall_stub: in, for the door: address of the VMCALL that SYSCALL in ring 0 leads to (or 0).
  *		There, Linux is shown the program as it was at its SYSCALL: RIP is in RCX
  *
@@ -332,7 +338,7 @@ struct dune_run {
 	__u32 busy;
 	__u32 released;
 	__u32 cpu;
-	__u64 syscall_stub;
+	__u64 syscall_stub, ring3_stub;
 	__u64 critical_start, critical_end;
 };
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * execve() in a program that is followed: dune-run is executed in its place, with
+ *
+ *	dune-run --follow OPTIONS... --exec PATH --argv0 ARGV[0] ARGV[1]...
+ *
+ * and starts PATH in Dune mode as it started this one. What execve() itself would
+ * refuse is found out before: afterwards there is no caller left to tell.
+ */
+#include "exec.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include "../host.h"
+#include "../raw.h"
+#include "runtime.h"
+
+#define ARGS_MAX	4096	/* more, and the program goes on in ordinary mode */
+#define OWN_MAX		16
+
+#ifndef AT_EACCESS
+#define AT_EACCESS	0x200
+#endif
+#define SYS_FACCESSAT2	439
+
+/* Is it a file that execve() would take? */
+static bool is_program(const char *path)
+{
+	unsigned char head[4];
+	long fd, length;
+
+	if (raw_syscall4(SYS_FACCESSAT2, AT_FDCWD, (long)path, 1 /* X_OK */, AT_EACCESS))
+		return false;
+	fd = raw_open(path, O_RDONLY | O_CLOEXEC);
+	if (raw_failed(fd))
+		return false;
+	length = raw_read(fd, head, sizeof(head));
+	raw_close(fd);
+	if (length >= 2 && head[0] == '#' && head[1] == '!')
+		return true;
+	return length == 4 && head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F';
+}
+
+/* The program's own array, which may be anywhere and anything. The count, or -1. */
+static long read_args(uint64_t array, const char **args)
+{
+	long n;
+
+	for (n = 0; n < ARGS_MAX; n++) {
+		struct { void *base; size_t length; } to = { &args[n], sizeof(*args) },
+			from = { (void *)(array + n * sizeof(*args)), sizeof(*args) };
+
+		if (raw_syscall6(SYS_process_vm_readv, raw_getpid(), (long)&to, 1, (long)&from, 1, 0) !=
+		    sizeof(*args))
+			return -1;
+		if (!args[n])
+			return n;
+	}
+	return -1;
+}
+
+static char *put_number(char *end, unsigned int value)
+{
+	*--end = 0;
+	do
+		*--end = '0' + value % 10;
+	while (value /= 10);
+	return end;
+}
+
+static unsigned int put_options(const char **argv, char *number_end)
+{
+	unsigned int n = 0;
+
+	argv[n++] = "dune-run";
+	argv[n++] = "--follow";
+	if (dune_rt_asked(DUNE_RT_RING3))
+		argv[n++] = "--ring=3";
+	if (dune_rt_asked(DUNE_RT_STATS))
+		argv[n++] = "--stats";
+	if (dune_rt_asked(DUNE_RT_TRACE))
+		argv[n++] = "--trace";
+	if (dune_rt_asked(DUNE_RT_FALLBACK))
+		argv[n++] = "--fallback";
+	if (dune_rt->log_fd >= 0) {
+		argv[n++] = "--log-fd";
+		argv[n++] = put_number(number_end, dune_rt->log_fd);
+	}
+	return n;
+}
+
+/* The log goes along; the program never sees that it could. */
+static void keep_log(bool keep)
+{
+	if (dune_rt->log_fd >= 0)
+		raw_fcntl(dune_rt->log_fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
+}
+
+bool dune_rt_follow(struct dune_thread *t)
+{
+	struct dune_regs *r = &t->run->regs;
+	const char *argv[OWN_MAX + ARGS_MAX];
+	const char **args = argv + OWN_MAX;
+	const char *path = (const char *)r->rdi;
+	char number[12];
+	unsigned int own, i;
+	long count;
+
+	if (t->run->detail & DUNE_DETAIL_WATCHED || !is_program(path))
+		return false;
+	count = read_args(r->rsi, args);
+	if (count < 1)
+		return false;
+	/* What comes before the program's arguments ends where they begin. */
+	own = put_options(argv, number + sizeof(number));
+	argv[own++] = "--exec";
+	argv[own++] = path;
+	argv[own++] = "--argv0";
+	for (i = own; i--;)
+		argv[OWN_MAX - own + i] = argv[i];
+	keep_log(true);
+	r->rax = raw_syscall4(SYS_execve, (long)dune_rt->self, (long)(args - own), r->rdx, 0);
+	keep_log(false);
+	/* E2BIG and the like are an answer; that dune-run is not to be found is not. */
+	return r->rax != (uint64_t)-ENOENT && r->rax != (uint64_t)-EACCES;
+}
