@@ -92,6 +92,7 @@ tests: programs $(UNIT) $(GUEST) $(RUNNER)
 user: tests
 
 include tests/programs/programs.mk
+include tests/kselftest/kselftest.mk
 
 -include $(LIB_OBJ:.o=.d) $(BIN:=.d) $(UNIT:=.d) $(GUEST:=.d)
 

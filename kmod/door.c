@@ -53,7 +53,7 @@ out:
 /* ---- Making ------------------------------------------------------------------ */
 
 /* A request that is not about a run page that is there. */
-struct request {
+struct door_request {
 	struct callback_head work;
 	struct dune_space *space;	/* that the door belongs to; with a reference */
 };
@@ -78,7 +78,7 @@ static long make_vcpu(struct dune_space *space, unsigned long where)
 	return vcpu_create_at(space, where) ?: 1;
 }
 
-static long serve(const struct request *r)
+static long serve(const struct door_request *r)
 {
 	const struct pt_regs *regs = task_pt_regs(current);
 	struct dune_space *space;
@@ -99,7 +99,7 @@ static long serve(const struct request *r)
 
 static void request_work(struct callback_head *head)
 {
-	struct request *r = container_of(head, struct request, work);
+	struct door_request *r = container_of(head, struct door_request, work);
 
 	answer(serve(r));
 	space_put(r->space);
@@ -110,7 +110,7 @@ static void request_work(struct callback_head *head)
 
 static int queue_request(struct dune_space *space)
 {
-	struct request *r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
+	struct door_request *r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
 
 	if (!r)
 		return -ENOMEM;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The page pool: one GiB of address space, reserved at once and touched page
+ * The page pool: a part of the address space, a GiB at most, reserved at once and touched page
  * by page. It is aligned, so it has one guest-physical frame, and the CPU's
  * address of a page is the process's plus a constant.
  *
@@ -236,7 +236,7 @@ int dune_page_init(void)
 	long slots;
 	int ret;
 
-	_Static_assert(POOL_SIZE == 1UL << DUNE_FRAME_SHIFT, "the pool fills one frame");
+	_Static_assert(POOL_SIZE <= 1UL << DUNE_FRAME_SHIFT, "the pool is in one frame");
 	if (slot)
 		return 0;
 	base = reserve();
@@ -251,6 +251,8 @@ int dune_page_init(void)
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (raw_failed(slots))
 		goto free_pool;
+	raw_no_dump((void *)base, POOL_SIZE);
+	raw_no_dump((void *)slots, DUNE_SLOTS_SIZE);
 	dune_pool_base = base;
 	slot = (void *)slots;
 	return 0;

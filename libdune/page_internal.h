@@ -6,7 +6,15 @@
 #include "pgtable_internal.h"
 
 #define DUNE_PAGE_SIZE		4096UL
-#define DUNE_POOL_PAGES		(1U << 18)	/* of 4 KiB: 1 GiB, so one frame holds them all */
+/*
+ * Of 4 KiB, and aligned as a whole, so one frame holds them all. The runtime needs
+ * few, and is a guest in the program's address space, which may be limited: 16 MiB.
+ */
+#ifdef DUNE_RUNTIME
+#define DUNE_POOL_PAGES		(1U << 12)
+#else
+#define DUNE_POOL_PAGES		(1U << 18)
+#endif
 
 /* Where the pool is, for process and CPU. Constant after dune_page_init(). */
 extern uintptr_t dune_pool_base;

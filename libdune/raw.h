@@ -53,6 +53,12 @@ static inline long raw_mprotect(void *at, size_t length, int prot)
 	return raw_syscall4(SYS_mprotect, (long)at, (long)length, prot, 0);
 }
 
+/* Not for core dumps: it is not the program's. */
+static inline void raw_no_dump(void *at, size_t length)
+{
+	raw_syscall4(SYS_madvise, (long)at, (long)length, 16 /* MADV_DONTDUMP */, 0);
+}
+
 static inline long raw_open(const char *path, int flags)
 {
 	return raw_syscall4(SYS_open, (long)path, flags, 0, 0);

@@ -53,6 +53,7 @@ static char *area_new(void)
 	raw_mprotect(guard, PAGE, PROT_NONE);
 	guard += PAGE + TRAP_STACK_SIZE;
 	raw_mprotect(guard, PAGE, PROT_NONE);
+	raw_no_dump((void *)area, AREA_SIZE);
 	return (char *)area;
 }
 

@@ -31,6 +31,7 @@
  * @base:	the area above
  * @length:	its length
  * @log_fd:	where stats and trace go; a high number, O_CLOEXEC; -1: standard error
+ * @tracer:	a process to wait for before anything else (it became the program's child); 0: none
  * @self:	path of dune-run, for @DUNE_RT_FOLLOW
  */
 struct dune_rt_start {
@@ -39,7 +40,7 @@ struct dune_rt_start {
 	uint64_t rip, rsp;
 	uint64_t base, length;
 	int32_t log_fd;
-	uint32_t reserved;
+	int32_t tracer;
 	char self[4064];
 };
 

@@ -112,8 +112,8 @@ void dune_rt_main(const struct dune_rt_start *start)
 	long err;
 
 	dune_rt = start;
-	if (start->reserved)
-		await_tracer(start->reserved);
+	if (start->tracer)
+		await_tracer(start->tracer);
 	/* Everything else is between the program and Linux. */
 	dune_upcalls = (dune_rt_asked(DUNE_RT_STATS) ? DUNE_UPCALL_EXIT_GROUP : 0) |
 		       (dune_rt_asked(DUNE_RT_FOLLOW) ? DUNE_UPCALL_EXEC : 0) |

@@ -126,7 +126,7 @@ static __attribute__((noreturn)) void trace(int line, int proc, pid_t pid,
 		_exit(1);
 	/* What inherits orphans, as the first process of a PID namespace does, inherited us. */
 	if (getppid() == pid)
-		start.reserved = (uint32_t)getpid();
+		start.tracer = (uint32_t)getpid();
 	err = seize(pid);
 	if (!send_int(LINE, err) || err)
 		_exit(1);
