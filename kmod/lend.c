@@ -113,6 +113,17 @@ static void put_bases(const struct dune_vcpu *vcpu)
 		dune_set_user_gs_base(vcpu->gs_base);
 }
 
+/* What is in pt_regs now is the program. */
+static void begin_lending(struct dune_vcpu *vcpu)
+{
+	preempt_disable();
+	put_bases(vcpu);
+	vcpu->state = VCPU_LENT;
+	follow(vcpu);
+	watch_return(vcpu);
+	preempt_enable();
+}
+
 static void lend(struct dune_vcpu *vcpu, unsigned long ip, long nr)
 {
 	struct pt_regs *regs = task_pt_regs(current);
@@ -120,12 +131,7 @@ static void lend(struct dune_vcpu *vcpu, unsigned long ip, long nr)
 	put_program(regs, &vcpu->regs);
 	regs->ip = ip;
 	regs->orig_ax = nr;
-	preempt_disable();
-	put_bases(vcpu);
-	vcpu->state = VCPU_LENT;
-	follow(vcpu);
-	watch_return(vcpu);
-	preempt_enable();
+	begin_lending(vcpu);
 }
 
 void vcpu_lend(struct dune_vcpu *vcpu, unsigned long ip, long nr, long ret)
@@ -140,6 +146,16 @@ void vcpu_lend_call(struct dune_vcpu *vcpu, unsigned long ip)
 {
 	vcpu->native_ip = ip;
 	lend(vcpu, ip, -1);
+}
+
+/* Dune mode is 64-bit code without segments. */
+static bool fits_dune_mode(const struct pt_regs *regs)
+{
+	u16 fs, gs;
+
+	savesegment(fs, fs);
+	savesegment(gs, gs);
+	return regs->cs == __USER_CS && regs->ss == __USER_DS && !(fs | gs);
 }
 
 /* Interrupts off. */
@@ -161,15 +177,6 @@ static void take_back(struct dune_vcpu *vcpu, struct pt_regs *regs)
 	vcpu->state = VCPU_AWAITED;
 }
 
-/* Dune mode is 64-bit code without segments. */
-static bool fits_dune_mode(const struct pt_regs *regs)
-{
-	u16 fs, gs;
-
-	savesegment(fs, fs);
-	savesegment(gs, gs);
-	return regs->cs == __USER_CS && !(fs | gs);
-}
 
 /*
  * The thread is about to reach user mode. Interrupts off. What must be let by:
@@ -211,15 +218,18 @@ int vcpu_lend_for(struct dune_vcpu *vcpu, syscall_fn fn)
 	regs->ip = vcpu->regs.cx;
 	regs->orig_ax = vcpu->regs.ax;
 	regs->ax = fn(regs);
-	if (regs->cs == __USER_CS) {
-		memcpy(&vcpu->regs, regs, GENERAL_SIZE);
-		vcpu->regs.ip = regs->ip;
-		vcpu->regs.sp = regs->sp;
-		vcpu->regs.flags = regs->flags;
-		vcpu->dirty |= DIRTY_REGS | (ring3 ? DIRTY_RING3 : 0);
-	}
+	vcpu->regs = vcpu->odd_regs = *regs;
 	*regs = jumper;
-	return 0;
+	vcpu->dirty |= DIRTY_REGS | (ring3 ? DIRTY_RING3 : 0);
+	return fits_dune_mode(&vcpu->regs) ? 0 : VCPU_STAY_LENT;
+}
+
+/* The run ended for that: vcpu->regs is what pt_regs would be. */
+void vcpu_stay_lent(struct dune_vcpu *vcpu)
+{
+	*task_pt_regs(current) = vcpu->odd_regs;
+	vcpu->native_ip = 0;
+	begin_lending(vcpu);
 }
 
 /* ---- Claim and release ------------------------------------------------------ */

@@ -451,6 +451,10 @@ int vcpu_run_door(struct dune_vcpu *vcpu)
 		vcpu_lend_call(vcpu, vcpu->regs.ip);
 		return DUNE_DOOR_LENT;
 	}
+	if (ret == VCPU_STAY_LENT) {
+		vcpu_stay_lent(vcpu);
+		return DUNE_DOOR_LENT;
+	}
 	if (ret == DUNE_EXIT_SYSCALL)
 		return ended_by_call(vcpu);
 	vcpu->run->reason = ret;

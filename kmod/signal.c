@@ -14,12 +14,13 @@
 /* What Linux would do with it now: has it to be forced? */
 static bool is_unwanted(int sig)
 {
+	/* our own, while we live */
+	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, true);
 	bool unwanted;
 
-	spin_lock_irq(&current->sighand->siglock);
-	unwanted = sigismember(&current->blocked, sig) ||
-		   current->sighand->action[sig - 1].sa.sa_handler == SIG_IGN;
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
+	unwanted = sigismember(&current->blocked, sig) || sighand->action[sig - 1].sa.sa_handler == SIG_IGN;
+	spin_unlock_irq(&sighand->siglock);
 	return unwanted;
 }
 

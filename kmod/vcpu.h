@@ -105,6 +105,7 @@ struct dune_vcpu {
 	u32 hurried;			/* entries made with work for Linux waiting; see is_critical() */
 	unsigned long native_ip;	/* LENT: the call to be made in ordinary mode is there */
 	struct pt_regs door_regs;	/* as they were at the jump */
+	struct pt_regs odd_regs;	/* with VCPU_STAY_LENT */
 	unsigned long door_queued;	/* bit 0: door_work is */
 	struct callback_head door_work;
 	struct user_return_notifier on_return;
@@ -182,7 +183,10 @@ static inline bool vcpu_at_stub(const struct dune_vcpu *vcpu)
 
 /* signal.c */
 void vcpu_signal(const struct dune_signal *s);
-#define VCPU_TRY_NATIVELY DUNE_NR_EXIT_REASONS	/* the run ends, for the instruction to be made in ordinary mode */
+/* Besides the exit reasons, what an exit's handler ends a run by the door for: */
+#define VCPU_TRY_NATIVELY (DUNE_NR_EXIT_REASONS + 0)	/* the instruction is to be made in ordinary mode */
+#define VCPU_STAY_LENT (DUNE_NR_EXIT_REASONS + 1)	/* odd_regs has segments that Dune mode has not */
+
 long vcpu_hc_signal(struct dune_vcpu *vcpu, const void __user *arg);
 
 /* syscall.c */
