@@ -168,15 +168,24 @@ static vm_fault_t door_fault(struct vm_fault *vmf)
 
 static const struct vm_operations_struct door_vm_ops = { .fault = door_fault };
 
+/*
+ * Something that is mapped beside the door keeps the page table for both: else Linux
+ * would allocate one for each jump, and find that it was not needed.
+ */
+static int map_anchor(struct vm_area_struct *vma)
+{
+	return remap_pfn_range(vma, vma->vm_start + PAGE_SIZE, page_to_pfn(ZERO_PAGE(0)), PAGE_SIZE, PAGE_READONLY);
+}
+
 /* The file keeps the space. A fork takes the door along, as all the child has of it. */
 int door_mmap(struct dune_space *space, struct vm_area_struct *vma)
 {
-	if (vma_pages(vma) != 1 || !(vma->vm_flags & VM_SHARED))
+	if (vma_pages(vma) != DOOR_PAGES || !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	if (vma->vm_flags & VM_WRITE)
 		return -EPERM;
 	dune_vma_flags(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE);
 	vma->vm_private_data = space;
 	vma->vm_ops = &door_vm_ops;
-	return 0;
+	return map_anchor(vma);
 }

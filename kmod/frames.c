@@ -25,9 +25,8 @@ int frames_init(struct dune_frames *f, unsigned int gpa_bits)
 {
 	f->nr = frames_count(gpa_bits);
 	f->next = 1;
-	f->gib = kvcalloc(f->nr, sizeof(*f->gib), GFP_KERNEL_ACCOUNT);
 	mutex_init(&f->lock);
-	return f->gib ? 0 : -ENOMEM;
+	return 0;
 }
 
 void frames_free(struct dune_frames *f)
@@ -36,7 +35,8 @@ void frames_free(struct dune_frames *f)
 
 	for (i = 0; i < FRAME_TABLE_PAGES; i++)
 		free_page((unsigned long)f->table[i]);
-	kvfree(f->gib);
+	for (i = 0; i < GIB_PAGES; i++)
+		free_page((unsigned long)f->gib[i]);
 }
 
 static u16 *table_page(struct dune_frames *f, unsigned int i)
@@ -51,10 +51,22 @@ static u16 *table_page(struct dune_frames *f, unsigned int i)
 	return f->table[i];
 }
 
+/* Where the GiB of frame @frame is noted, NULL if there is no memory. */
+static u32 *gib_slot(struct dune_frames *f, u32 frame)
+{
+	u32 **page = &f->gib[frame / GIB_PER_PAGE];
+
+	lockdep_assert_held(&f->lock);
+	if (!*page)
+		*page = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	return *page ? *page + frame % GIB_PER_PAGE : NULL;
+}
+
 static int assign_locked(struct dune_frames *f, unsigned long gib)
 {
 	u16 *page = table_page(f, gib / FRAME_PER_PAGE);
 	u16 *entry;
+	u32 *slot;
 
 	if (!page)
 		return -ENOMEM;
@@ -63,7 +75,10 @@ static int assign_locked(struct dune_frames *f, unsigned long gib)
 		return *entry;
 	if (f->next == f->nr)
 		return -ENOSPC;
-	f->gib[f->next] = gib;
+	slot = gib_slot(f, f->next);
+	if (!slot)
+		return -ENOMEM;
+	*slot = gib;
 	WRITE_ONCE(*entry, f->next);
 	/* frames_hva() trusts gib[] below next */
 	smp_store_release(&f->next, f->next + 1);
@@ -94,7 +109,11 @@ static int copy_locked(struct dune_frames *to, struct dune_frames *from)
 			return -ENOMEM;
 		memcpy(to->table[i], from->table[i], PAGE_SIZE);
 	}
-	memcpy(to->gib, from->gib, from->next * sizeof(*to->gib));
+	for (i = 0; i < from->next; i += GIB_PER_PAGE) {
+		if (!gib_slot(to, i))
+			return -ENOMEM;
+		memcpy(to->gib[i / GIB_PER_PAGE], from->gib[i / GIB_PER_PAGE], PAGE_SIZE);
+	}
 	to->next = from->next;
 	return 0;
 }

@@ -10,20 +10,22 @@
 #define FRAME_BYTES		(1UL << DUNE_FRAME_SHIFT)
 #define FRAME_TABLE_PAGES	(DUNE_FRAME_ENTRIES * sizeof(u16) / PAGE_SIZE)
 #define FRAME_PER_PAGE		(PAGE_SIZE / sizeof(u16))
+#define GIB_PER_PAGE		(PAGE_SIZE / sizeof(u32))
+#define GIB_PAGES		((1UL << 16) / GIB_PER_PAGE)
 
 struct vm_area_struct;
 
 /**
  * struct dune_frames - both directions of the assignment
  * @table:	pages of the table that user space maps; made when first needed
- * @gib:	for each frame, the GiB (hva >> 30) it belongs to
+ * @gib:	for each frame, the GiB (hva >> 30) it belongs to; pages made when first needed
  * @nr:		frames that there are, 0 among them, which is never handed out
  * @next:	the next free one; frames are never taken back
  * @lock:	held to change any of these. Entries once written do not change
  */
 struct dune_frames {
 	u16 *table[FRAME_TABLE_PAGES];
-	u32 *gib;
+	u32 *gib[GIB_PAGES];
 	u32 nr, next;
 	struct mutex lock;	/* see above */
 };
@@ -53,7 +55,7 @@ static inline bool frames_hva(struct dune_frames *f, u64 gpa, unsigned long *hva
 	/* pairs with assign_locked(): below next, gib[] is written */
 	if (!frame || frame >= smp_load_acquire(&f->next))
 		return false;
-	*hva = ((unsigned long)f->gib[frame] << DUNE_FRAME_SHIFT) | (gpa & (FRAME_BYTES - 1));
+	*hva = ((unsigned long)f->gib[frame / GIB_PER_PAGE][frame % GIB_PER_PAGE] << DUNE_FRAME_SHIFT) | (gpa & (FRAME_BYTES - 1));
 	return true;
 }
 

@@ -30,14 +30,27 @@ static struct workqueue_struct *reaper;
 
 /* ---- The end of a thread ------------------------------------------------- */
 
-static void release_work(struct work_struct *work)
+static void make_idle(struct dune_vcpu *vcpu)
 {
-	vcpu_release(container_of(work, struct dune_vcpu, release_work));
+	vcpu->state = VCPU_IDLE;
+	WRITE_ONCE(vcpu->run->released, vcpu->run->released + 1);
+	/* whoever sees this may use the page again */
+	smp_store_release(&vcpu->run->busy, 0);
+}
+
+static void put_work(struct work_struct *work)
+{
+	vcpu_put(container_of(work, struct dune_vcpu, put_work));
 }
 
 static void release_irq(struct irq_work *work)
 {
-	queue_work(reaper, &container_of(work, struct dune_vcpu, release_irq)->release_work);
+	struct dune_vcpu *vcpu = container_of(work, struct dune_vcpu, release_irq);
+
+	make_idle(vcpu);
+	/* the last reference, which nobody can add to, is dropped where that may sleep */
+	if (!refcount_dec_not_one(&vcpu->ref.refcount))
+		queue_work(reaper, &vcpu->put_work);
 }
 
 /*
@@ -234,6 +247,13 @@ void vcpu_stay_lent(struct dune_vcpu *vcpu)
 
 /* ---- Claim and release ------------------------------------------------------ */
 
+void vcpu_lend_init(struct dune_vcpu *vcpu)
+{
+	init_irq_work(&vcpu->release_irq, release_irq);
+	INIT_WORK(&vcpu->put_work, put_work);
+	vcpu->on_return.on_user_return = on_user_return;
+}
+
 int vcpu_claim(struct dune_vcpu *vcpu)
 {
 	int ret = 0;
@@ -243,9 +263,6 @@ int vcpu_claim(struct dune_vcpu *vcpu)
 	switch (vcpu->state) {
 	case VCPU_IDLE:
 		kref_get(&vcpu->ref);
-		init_irq_work(&vcpu->release_irq, release_irq);
-		INIT_WORK(&vcpu->release_work, release_work);
-		vcpu->on_return.on_user_return = on_user_return;
 		vcpu->task = current;
 		vcpu->run->busy = 1;
 		break;
@@ -268,10 +285,7 @@ int vcpu_claim(struct dune_vcpu *vcpu)
 
 void vcpu_release(struct dune_vcpu *vcpu)
 {
-	vcpu->state = VCPU_IDLE;
-	WRITE_ONCE(vcpu->run->released, vcpu->run->released + 1);
-	/* whoever sees this may use the page again */
-	smp_store_release(&vcpu->run->busy, 0);
+	make_idle(vcpu);
 	vcpu_put(vcpu);
 }
 

@@ -45,6 +45,9 @@ int vcpu_lend_for(struct dune_vcpu *vcpu, long (*fn)(const struct pt_regs *regs)
 /* After a run that ended with VCPU_STAY_LENT: to LENT, with what that handler left. */
 void vcpu_stay_lent(struct dune_vcpu *vcpu);
 
+/* Prepare a new VCPU for all this. */
+void vcpu_lend_init(struct dune_vcpu *vcpu);
+
 int lend_init(void);
 void lend_exit(void);
 

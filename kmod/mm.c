@@ -9,7 +9,7 @@
  *	                |no                      |failed
  *	              #PF with DUNE_PF_LINUX, into Dune mode
  *
- * Whatever was looked up may have changed before it is installed; inv_seq tells
+ * Whatever was looked up may have changed before it is installed; the notifier tells
  * (see space.c), and then all is looked up again.
  */
 #include <linux/hmm.h>
@@ -30,7 +30,7 @@ struct fault {
 	bool expect_absent;
 	bool faulted;			/* Linux was asked to fault it in */
 	vm_fault_t answer;		/* what it said */
-	unsigned long seq;		/* inv_seq before anything was looked up */
+	unsigned long seq;		/* of the notifier, before anything was looked up */
 	struct ept_leaf leaf;
 };
 
@@ -93,17 +93,13 @@ static int lookup_unreadable(struct fault *f)
 	return 0;
 }
 
-/*
- * Look up how Linux maps the address, faulting it in. hmm_range_fault() wants
- * an interval notifier to check for collisions; we have one notifier for the whole
- * mm and check ourselves, so it gets one that never collides.
- */
+/* Look up how Linux maps the address, faulting it in. */
 static int lookup_mapping(struct fault *f)
 {
-	struct mmu_interval_notifier never = { .mm = f->space->mm };
 	unsigned long pfn = 0;
 	struct hmm_range range = {
-		.notifier = &never,
+		.notifier = &f->space->mni,
+		.notifier_seq = f->seq,
 		.start = f->hva,
 		.end = f->hva + PAGE_SIZE,
 		.hmm_pfns = &pfn,
@@ -242,7 +238,7 @@ static int install(struct fault *f, struct ept_cache_pages *cache)
 	int ret = -EAGAIN;
 
 	spin_lock(&space->ept.lock);
-	if (!space_retry(space, f->hva, f->seq)) {
+	if (!space_retry(space, f->seq)) {
 		mark_dirty(&f->leaf);
 		stale = ept_map(&space->ept, f->gpa, &f->leaf, cache, &freed);
 		ret = 0;
@@ -259,8 +255,7 @@ static int try(struct fault *f, struct ept_cache_pages *cache)
 {
 	int ret;
 
-	f->seq = READ_ONCE(f->space->inv_seq);
-	smp_rmb();	/* before Linux's page tables are read; pairs with the lock in install() */
+	f->seq = mmu_interval_read_begin(&f->space->mni);
 	ret = lookup(f);
 	if (unlikely(ret))
 		return ret;

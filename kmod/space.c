@@ -2,11 +2,14 @@
 /*
  * Spaces: their life, and how they follow the mm.
  *
- * Linux tells of each change to the page tables twice, before and after. Before:
- * what the range maps is cleared, and every CPU that may have it cached is made
- * to flush. In between no fault may install an entry for the range: what it
- * looked up may be on its way out. After: a fault that began earlier sees that
- * inv_seq moved, and looks up again.
+ * Linux tells of each change to the page tables before it makes it. Then what the range
+ * maps is cleared, and every CPU that may have it cached is made to flush. Until
+ * the change is over no fault may install an entry: what it looked up may be on its way
+ * out. The notifier's sequence count sees to that: a fault waits for changes that are being
+ * made, and one that began before a change looks up again.
+ *
+ * It is an interval notifier, over the whole of the mm, because its end
+ * waits for nobody: a process in Dune mode ends as fast as any.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -22,11 +25,6 @@
 
 static LIST_HEAD(spaces);
 static DEFINE_MUTEX(spaces_lock);	/* spaces: at most one for an mm */
-
-static struct dune_space *space_of(struct mmu_notifier *mn)
-{
-	return container_of(mn, struct dune_space, mn);
-}
 
 /* That the interrupt was taken is all that was wanted: the CPU is out of the guest. */
 static void kicked(void *unused)
@@ -70,63 +68,27 @@ static bool zap_hva(struct dune_space *space, unsigned long start, unsigned long
 	return any;
 }
 
-static void zap_and_flush(struct dune_space *space, unsigned long start, unsigned long end)
+static bool space_invalidate(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+			     unsigned long seq)
 {
+	struct dune_space *space = container_of(mni, struct dune_space, mni);
 	LIST_HEAD(freed);
 	bool any;
 
 	spin_lock(&space->ept.lock);
-	any = zap_hva(space, start, end, &freed);
+	mmu_interval_set_seq(mni, seq);
+	/* the mm is going: nobody runs in it any more, and no page of it may be kept mapped */
+	if (range->event == MMU_NOTIFY_RELEASE)
+		space->dead = true;
+	any = zap_hva(space, range->start, range->end, &freed);
 	spin_unlock(&space->ept.lock);
 	if (any)
 		space_flush(space);
 	ept_free_pages(&freed);
+	return true;
 }
 
-static int space_invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
-{
-	struct dune_space *space = space_of(mn);
-
-	spin_lock(&space->ept.lock);
-	if (!space->inv_count++) {
-		space->inv_start = range->start;
-		space->inv_end = range->end;
-	} else {
-		space->inv_start = min(space->inv_start, range->start);
-		space->inv_end = max(space->inv_end, range->end);
-	}
-	spin_unlock(&space->ept.lock);
-
-	zap_and_flush(space, range->start, range->end);
-	return 0;
-}
-
-static void space_invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
-{
-	struct dune_space *space = space_of(mn);
-
-	spin_lock(&space->ept.lock);
-	WRITE_ONCE(space->inv_seq, space->inv_seq + 1);
-	space->inv_count--;
-	spin_unlock(&space->ept.lock);
-}
-
-/* The mm is going: nobody runs in it any more, and no page of it may be kept mapped. */
-static void space_release(struct mmu_notifier *mn, struct mm_struct *mm)
-{
-	struct dune_space *space = space_of(mn);
-
-	spin_lock(&space->ept.lock);
-	space->dead = true;
-	spin_unlock(&space->ept.lock);
-	zap_and_flush(space, 0, ULONG_MAX);
-}
-
-static const struct mmu_notifier_ops space_mn_ops = {
-	.invalidate_range_start = space_invalidate_start,
-	.invalidate_range_end = space_invalidate_end,
-	.release = space_release,
-};
+static const struct mmu_interval_notifier_ops space_mni_ops = { .invalidate = space_invalidate };
 
 static void space_destroy(struct kref *ref)
 {
@@ -135,7 +97,7 @@ static void space_destroy(struct kref *ref)
 	mutex_lock(&spaces_lock);
 	list_del(&space->node);
 	mutex_unlock(&spaces_lock);
-	mmu_notifier_unregister(&space->mn, space->mm);
+	mmu_interval_notifier_remove(&space->mni);
 	ept_free(&space->ept);
 	frames_free(&space->frames);
 	mmdrop(space->mm);
@@ -158,7 +120,6 @@ static struct dune_space *space_alloc(void)
 	spin_lock_init(&space->vcpus_lock);
 	kref_init(&space->ref);
 	atomic64_set(&space->tlb_gen, 1);
-	space->mn.ops = &space_mn_ops;
 	space->mm = current->mm;
 	if (frames_init(&space->frames, hv->gpa_bits()) || ept_init(&space->ept, hv->format)) {
 		frames_free(&space->frames);
@@ -188,7 +149,7 @@ static int space_publish(struct dune_space *space)
 
 	mutex_lock(&spaces_lock);
 	if (!find(space->mm)) {
-		ret = mmu_notifier_register(&space->mn, space->mm);
+		ret = mmu_interval_notifier_insert(&space->mni, space->mm, 0, ULONG_MAX, &space_mni_ops);
 		if (!ret)
 			list_add(&space->node, &spaces);
 	}
@@ -320,7 +281,7 @@ static int map_at(struct dune_space *space, unsigned long table, unsigned long d
 	space_get(space);	/* the file's */
 	ret = vm_mmap(file, table, FRAME_TABLE_PAGES * PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, 0);
 	if (!IS_ERR_VALUE(ret))
-		ret = vm_mmap(file, door, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
+		ret = vm_mmap(file, door, DOOR_PAGES * PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
 			      FRAME_TABLE_PAGES * PAGE_SIZE);
 	fput(file);
 	return IS_ERR_VALUE(ret) ? (int)ret : 0;

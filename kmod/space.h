@@ -11,12 +11,9 @@
 /**
  * struct dune_space - one per mm
  * @mm:		whose; a struct mm_struct reference (mmgrab), not its user count
- * @mn:		tells of every change to the mm's page tables
- * @ept:	GPA to host-physical, filled on demand, emptied by @mn
+ * @mni:	tells of every change to the mm's page tables, and counts them
+ * @ept:	GPA to host-physical, filled on demand, emptied by @mni
  * @frames:	HVA to GPA
- * @inv_count:	invalidations under way; ept.lock
- * @inv_start, @inv_end: what they cover together; ept.lock
- * @inv_seq:	invalidations that ended; written under ept.lock
  * @tlb_gen:	raised when something was cleared that a CPU may have cached
  * @dead:	the mm is gone; ept.lock
  * @vcpus:	all VCPUs; @vcpus_lock
@@ -24,12 +21,9 @@
  */
 struct dune_space {
 	struct mm_struct *mm;
-	struct mmu_notifier mn;
+	struct mmu_interval_notifier mni;
 	struct ept ept;
 	struct dune_frames frames;
-	unsigned int inv_count;
-	unsigned long inv_start, inv_end;
-	unsigned long inv_seq;
 	atomic64_t tlb_gen;
 	bool dead;
 	struct list_head vcpus;
@@ -56,13 +50,11 @@ static inline void space_get(struct dune_space *space)
 	kref_get(&space->ref);
 }
 
-/* Did, or does, an invalidation touch @hva since @seq was read? ept.lock held. */
-static inline bool space_retry(struct dune_space *space, unsigned long hva, unsigned long seq)
+/* Was anything changed since mmu_interval_read_begin() gave @seq? ept.lock held. */
+static inline bool space_retry(struct dune_space *space, unsigned long seq)
 {
 	lockdep_assert_held(&space->ept.lock);
-	if (space->inv_count && hva >= space->inv_start && hva < space->inv_end)
-		return true;
-	return space->inv_seq != seq || space->dead;
+	return mmu_interval_read_retry(&space->mni, seq) || space->dead;
 }
 
 #endif /* DUNE_SPACE_H */

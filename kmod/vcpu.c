@@ -46,6 +46,7 @@ static struct dune_vcpu *vcpu_alloc(struct dune_space *space)
 	vcpu->task = current;
 	vcpu->cpu = -1;
 	mutex_init(&vcpu->running);
+	vcpu_lend_init(vcpu);
 	kref_init(&vcpu->ref);
 	return vcpu;
 }

@@ -110,7 +110,7 @@ struct dune_vcpu {
 	struct callback_head door_work;
 	struct user_return_notifier on_return;
 	struct irq_work release_irq;
-	struct work_struct release_work;
+	struct work_struct put_work;
 };
 
 /* A VCPU with a descriptor; or with its run page mapped at @where and no descriptor, 0 or an error. */

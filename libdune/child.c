@@ -179,6 +179,7 @@ static long make_thread(struct dune_thread *t, uint64_t flags)
 	child->root = t->root;
 	child->active = true;
 	child->own_tls = flags & CLONE_SETTLS;
+	child->borrowed = !(flags & CLONE_THREAD);
 	child->upcalls = flags & CLONE_VFORK ? 0 :
 			 flags & CLONE_THREAD ? DUNE_UPCALL_EXIT : DUNE_UPCALL_EXIT | DUNE_UPCALL_EXIT_GROUP;
 	ret = dune_clone_insn(&child->image, child);

@@ -10,7 +10,7 @@
 #include "raw.h"
 
 #define DEVICE		"/dev/dune"
-#define DOOR_SIZE	4096
+#define DOOR_SIZE	8192
 
 static struct dune_info the_info;
 static void *frame_table;

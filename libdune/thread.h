@@ -80,6 +80,7 @@ struct dune_root;
  * @mask:	child.c: the program's signal mask, while signals are off
  * @image:	child.c: the registers that the child begins with
  * @forking:	child.c: a child of this thread will find its copy of this struct
+ * @borrowed:	child.c: a process of its own, in its parent's memory
  * @traced_call: rt/hooks.c: the call that is under way, where it returns to, and its arguments
  * @own_tls:	child.c: the child has thread-local variables of its own
  */
@@ -104,7 +105,7 @@ struct dune_thread {
 	uint32_t upcalls;
 	uint64_t mask;
 	struct dune_regs image;
-	bool forking, own_tls;
+	bool forking, own_tls, borrowed;
 	uint64_t traced_call, traced_next, traced_args[6];
 
 	struct dune_tss tss;

@@ -49,7 +49,8 @@ static bool call(struct dune_thread *t)
 		trace_call(t);
 	switch (number) {
 	case SYS_exit_group:
-		if (dune_rt_asked(DUNE_RT_STATS))
+		/* the child of a vfork() counts as its parent's thread */
+		if (dune_rt_asked(DUNE_RT_STATS) && !t->borrowed)
 			dune_rt_stats(dune_rt_log_fd());
 		return false;
 	case SYS_execve:
