@@ -62,13 +62,13 @@ struct door_request {
  * The space of the calling thread. If the door was inherited through a fork, that
  * is a new one with the frames of the door's, unless there is one by now.
  */
-static struct dune_space *space_here(struct dune_space *space, unsigned long door)
+static struct dune_space *space_here(struct dune_space *space, unsigned long door, unsigned long table)
 {
 	if (space->mm == current->mm) {
 		space_get(space);
 		return space;
 	}
-	return space_inherit(space, door);
+	return space_inherit(space, door, table);
 }
 
 static long make_vcpu(struct dune_space *space, unsigned long where)
@@ -86,7 +86,9 @@ static long serve(const struct door_request *r)
 
 	if (regs->dx != DUNE_DOOR_RUN && regs->dx != DUNE_DOOR_FRAME)
 		return -EINVAL;
-	space = space_here(r->space, regs->ip);
+	if (!PAGE_ALIGNED(regs->r8))
+		return -EINVAL;
+	space = space_here(r->space, regs->ip, regs->r8);
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	if (regs->dx == DUNE_DOOR_FRAME)

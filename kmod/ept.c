@@ -186,6 +186,18 @@ bool ept_map(struct ept *ept, u64 gpa, const struct ept_leaf *leaf, struct ept_c
 	return stale;
 }
 
+void ept_map_near(struct ept *ept, u64 gpa, const struct ept_leaf *leaf)
+{
+	u64 *entry;
+
+	lockdep_assert_held(&ept->lock);
+	if (!ept->last || ept->last_region != gpa >> 21)
+		return;
+	entry = &ept->last[index_of(gpa, EPT_4K)];
+	if (!*entry)
+		WRITE_ONCE(*entry, leaf_entry(ept->format, leaf));
+}
+
 /* Clear a range within one 2 MiB table. */
 static bool zap_4k(struct ept *ept, u64 *table, u64 gpa, u64 end, struct list_head *freed)
 {

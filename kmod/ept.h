@@ -76,6 +76,12 @@ bool ept_map(struct ept *ept, u64 gpa, const struct ept_leaf *leaf, struct ept_c
 	     struct list_head *freed);
 
 /*
+ * Map a 4 KiB leaf at @gpa, in the 2 MiB where ept_map() just mapped one, if nothing is
+ * mapped there. Lock held.
+ */
+void ept_map_near(struct ept *ept, u64 gpa, const struct ept_leaf *leaf);
+
+/*
  * Clear [gpa, gpa + len), both multiples of 4096 and within one frame of 1 GiB;
  * a large leaf that is partly in it goes whole. Lock held. True when anything was
  * mapped. Empty tables go to @freed: flush, then ept_free_pages().

@@ -32,9 +32,9 @@ static struct workqueue_struct *reaper;
 
 static void make_idle(struct dune_vcpu *vcpu)
 {
-	vcpu->state = VCPU_IDLE;
 	WRITE_ONCE(vcpu->run->released, vcpu->run->released + 1);
-	/* whoever sees this may use the page again */
+	smp_store_release(&vcpu->state, VCPU_IDLE);
+	/* whoever sees this may use the page again: it can be claimed by now */
 	smp_store_release(&vcpu->run->busy, 0);
 }
 
@@ -59,6 +59,7 @@ static void release_irq(struct irq_work *work)
  */
 static void retire(struct dune_vcpu *vcpu)
 {
+	vcpu->state = VCPU_ENDING;
 	irq_work_queue(&vcpu->release_irq);
 }
 
@@ -99,8 +100,8 @@ static void follow(struct dune_vcpu *vcpu)
 
 /* ---- The registers --------------------------------------------------------- */
 
-/* What a process may set of its flags: those that sigreturn takes, and ID, which only POPF does. */
-#define FLAGS_PROGRAM	(FIX_EFLAGS | X86_EFLAGS_ID)
+/* What a process may set of its flags: those that sigreturn takes, and two that only POPF does. */
+#define FLAGS_PROGRAM	(FIX_EFLAGS | X86_EFLAGS_ID | X86_EFLAGS_NT)
 
 /* The general registers come first in all three: pt_regs, dune_regs, and in the same order. */
 #define GENERAL_SIZE	offsetof(struct pt_regs, orig_ax)
@@ -115,14 +116,20 @@ static void put_program(struct pt_regs *regs, const struct pt_regs *program)
 }
 
 /*
- * Preemption off; the bases of user mode are in their registers. What came from the run
- * page and was never entered with may be anything.
+ * What came from the run page and was never entered with may be anything. And where
+ * programs cannot set a base by themselves, Linux knows its own GS base by its sign.
  */
+static bool is_user_base(u64 base)
+{
+	return base < TASK_SIZE_MAX || (boot_cpu_has(X86_FEATURE_FSGSBASE) && is_canonical(base));
+}
+
+/* Preemption off; the bases of user mode are in their registers. */
 static void put_bases(const struct dune_vcpu *vcpu)
 {
-	if (dune_user_fs_base() != vcpu->fs_base && is_canonical(vcpu->fs_base))
+	if (dune_user_fs_base() != vcpu->fs_base && is_user_base(vcpu->fs_base))
 		dune_set_user_fs_base(vcpu->fs_base);
-	if (dune_user_gs_base() != vcpu->gs_base && is_canonical(vcpu->gs_base))
+	if (dune_user_gs_base() != vcpu->gs_base && is_user_base(vcpu->gs_base))
 		dune_set_user_gs_base(vcpu->gs_base);
 }
 

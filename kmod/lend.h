@@ -16,11 +16,11 @@ struct pt_regs;
  *	   ^   <------------------------  |  ^                               |
  *	   |     something for libdune       | the page fault of the door    | before user mode
  *	   |                                 |                               v
- *	   +------- death, execve() -------- AWAITED <-----------------------+
+ *	   +- ENDING <- death, execve() ---- AWAITED <-----------------------+
  *
  * From the jump on the VCPU is that thread's, and holds a reference to itself.
  */
-enum vcpu_state { VCPU_IDLE, VCPU_RUNNING, VCPU_LENT, VCPU_AWAITED };
+enum vcpu_state { VCPU_IDLE, VCPU_RUNNING, VCPU_LENT, VCPU_AWAITED, VCPU_ENDING };
 
 /* IDLE to RUNNING, or AWAITED to RUNNING for the same thread. -EBUSY if it is not this thread's to run. */
 int vcpu_claim(struct dune_vcpu *vcpu);

@@ -26,7 +26,8 @@ struct fault {
 	unsigned long hva;		/* page-aligned */
 	u64 gpa;			/* page-aligned */
 	u32 access;
-	unsigned long vm_flags;		/* of the VMA; 0 if there is none */
+	unsigned long vm_flags, vm_end;	/* of the VMA; 0 if there is none */
+	bool of_file;			/* likewise */
 	bool expect_absent;
 	bool faulted;			/* Linux was asked to fault it in */
 	vm_fault_t answer;		/* what it said */
@@ -147,6 +148,8 @@ static int fault_in(struct fault *f, struct vm_area_struct *vma, bool *locked)
 static int lookup_vma(struct fault *f, struct vm_area_struct *vma, bool *locked)
 {
 	f->vm_flags = vma->vm_flags;
+	f->vm_end = vma->vm_end;
+	f->of_file = vma->vm_file;
 	if (!vma_allows(f->vm_flags, f->access))
 		return -EFAULT;
 	if (f->vm_flags & (VM_IO | VM_PFNMAP)) {
@@ -249,6 +252,62 @@ static int install(struct fault *f, struct ept_cache_pages *cache)
 		ept_free_pages(&freed);
 	}
 	return ret;
+}
+
+/*
+ * What comes next in memory is likely to be used next, and an exit costs more than
+ * a look. Only what is present in Linux's table is mapped, with the rights it has there.
+ */
+#define AROUND 16
+
+/* Linux brings pages of files in several at a time; a fresh page of other memory is alone. */
+static bool has_company(const struct fault *f)
+{
+	return f->leaf.level == EPT_4K && f->leaf.cache == EPT_WB && (!f->faulted || f->of_file);
+}
+
+static int present_pages(unsigned long hva, int nr, bool *write, struct page **pages)
+{
+	int got = get_user_pages_fast_only(hva, nr, FOLL_WRITE, pages);
+
+	*write = got > 0;
+	return got > 0 ? got : get_user_pages_fast_only(hva, nr, 0, pages);
+}
+
+static void install_around(struct fault *f, struct page **pages, int nr, bool write)
+{
+	struct ept_leaf leaf = { .level = EPT_4K, .cache = EPT_WB, .write = write,
+				 .exec = f->access & ACCESS_EXEC };
+	int i;
+
+	spin_lock(&f->space->ept.lock);
+	for (i = 0; i < nr && !space_retry(f->space, f->seq) && !PageCompound(pages[i]); i++) {
+		leaf.pfn = page_to_pfn(pages[i]);
+		mark_dirty(&leaf);
+		ept_map_near(&f->space->ept, f->gpa + (i + 1) * PAGE_SIZE, &leaf);
+	}
+	spin_unlock(&f->space->ept.lock);
+}
+
+static void map_around(struct fault *f)
+{
+	unsigned long next = f->hva + PAGE_SIZE;
+	unsigned long end = min(f->hva + AROUND * PAGE_SIZE, (f->hva | (PMD_SIZE - 1)) + 1);
+	struct page *pages[AROUND];
+	bool write;
+	int nr, i;
+
+	/* the right to execute is the VMA's, and it has a last page */
+	if (f->access & ACCESS_EXEC)
+		end = min(end, f->vm_end);
+	if (next >= end)
+		return;
+	nr = present_pages(next, (end - next) >> PAGE_SHIFT, &write, pages);
+	if (nr <= 0)
+		return;
+	install_around(f, pages, nr, write);
+	for (i = 0; i < nr; i++)
+		put_page(pages[i]);
 }
 
 static int try(struct fault *f, struct ept_cache_pages *cache)
@@ -379,6 +438,8 @@ int vcpu_ept_fault(struct dune_vcpu *vcpu)
 	ret = resolve(&f, &vcpu->tables);
 	switch (ret) {
 	case 0:
+		if (has_company(&f))
+			map_around(&f);
 		if (f.faulted && !f.expect_absent)
 			vcpu->absent_run = ABSENT_RUN;
 		vcpu->run->counters.ept_faults++;

@@ -389,6 +389,11 @@ static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
 {
 	struct pt_regs *regs = &vcpu->regs;
 
+	/* ring 3 is not the program, but something that it runs: it is in ordinary mode that it hears of this */
+	if (vcpu->cpl && !READ_ONCE(vcpu->run->ring3_stub)) {
+		vcpu->run->reason = DUNE_EXIT_INTR;
+		return 0;
+	}
 	if (ret == -EINTR) {
 		vcpu_lend(vcpu, regs->ip, -1, 0);
 	} else if (is_stub(vcpu, regs->ip)) {

@@ -14,6 +14,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/mman.h>
+#include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -44,26 +45,36 @@ void space_flush(struct dune_space *space)
 	spin_unlock(&space->vcpus_lock);
 }
 
-/* Clear a range of user addresses; ept.lock held. True if anything was mapped there. */
+/* Clear a range of user addresses within one GiB, which has @frame. */
+static bool zap_frame(struct dune_space *space, u32 frame, unsigned long start, unsigned long end,
+		      struct list_head *freed)
+{
+	return ept_zap(&space->ept, ((u64)frame << DUNE_FRAME_SHIFT) | (start & (FRAME_BYTES - 1)), end - start,
+		       freed);
+}
+
+/*
+ * Clear a range of user addresses; ept.lock held. True if anything was mapped there. Few of
+ * the GiBs of a wide range have frames: go by these.
+ */
 static bool zap_hva(struct dune_space *space, unsigned long start, unsigned long end, struct list_head *freed)
 {
-	unsigned long next;
+	struct dune_frames *frames = &space->frames;
+	u32 frame, nr = smp_load_acquire(&frames->next);
 	bool any = false;
-	u32 frame;
 
-	end = min(end, 1UL << 47);
-	for (; start < end; start = next) {
-		unsigned long gib = start >> DUNE_FRAME_SHIFT;
+	if (start >> DUNE_FRAME_SHIFT == (end - 1) >> DUNE_FRAME_SHIFT) {
+		frame = start >> 47 ? 0 : frames_lookup(frames, start);
+		return frame && zap_frame(space, frame, start, end, freed);
+	}
+	for (frame = 1; frame < nr; frame++) {
+		unsigned long gib, from, to;
 
-		if (!space->frames.table[gib / FRAME_PER_PAGE]) {
-			next = (gib / FRAME_PER_PAGE + 1) * FRAME_PER_PAGE << DUNE_FRAME_SHIFT;
-			continue;
-		}
-		next = min(end, (gib + 1) << DUNE_FRAME_SHIFT);
-		frame = frames_lookup(&space->frames, start);
-		if (frame)
-			any |= ept_zap(&space->ept, ((u64)frame << DUNE_FRAME_SHIFT) | (start & (FRAME_BYTES - 1)),
-				       next - start, freed);
+		frames_hva(frames, (u64)frame << DUNE_FRAME_SHIFT, &gib);
+		from = max(start, gib);
+		to = min(end, gib + FRAME_BYTES);
+		if (from < to)
+			any |= zap_frame(space, frame, from, to, freed);
 	}
 	return any;
 }
@@ -103,6 +114,7 @@ static void space_destroy(struct kref *ref)
 	mmdrop(space->mm);
 	kfree(space);
 	hv_put();
+	module_put(THIS_MODULE);
 }
 
 void space_put(struct dune_space *space)
@@ -173,7 +185,6 @@ static int space_fd_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EIO;
 	if (vma->vm_pgoff == FRAME_TABLE_PAGES)
 		return door_mmap(space, vma);
-	space->table_at = vma->vm_start;
 	return frames_mmap(&space->frames, vma);
 }
 
@@ -232,6 +243,7 @@ static void space_unmake(struct dune_space *space)
 	mmdrop(space->mm);
 	kfree(space);
 	hv_put();
+	module_put(THIS_MODULE);
 }
 
 /* A space that is not yet anybody's. */
@@ -247,6 +259,8 @@ static struct dune_space *space_make(void)
 		hv_put();
 		return ERR_PTR(-ENOMEM);
 	}
+	/* a thread that dies may need us when all its descriptors and mappings are gone */
+	__module_get(THIS_MODULE);
 	return space;
 }
 
@@ -279,7 +293,7 @@ static int map_at(struct dune_space *space, unsigned long table, unsigned long d
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	space_get(space);	/* the file's */
-	ret = vm_mmap(file, table, FRAME_TABLE_PAGES * PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, 0);
+	ret = !table ? 0 : vm_mmap(file, table, FRAME_TABLE_PAGES * PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, 0);
 	if (!IS_ERR_VALUE(ret))
 		ret = vm_mmap(file, door, DOOR_PAGES * PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
 			      FRAME_TABLE_PAGES * PAGE_SIZE);
@@ -306,7 +320,7 @@ static struct dune_space *find_here(void)
 	return space;
 }
 
-struct dune_space *space_inherit(struct dune_space *parent, unsigned long door)
+struct dune_space *space_inherit(struct dune_space *parent, unsigned long door, unsigned long table)
 {
 	struct dune_space *space = find_here();
 	int ret;
@@ -321,7 +335,7 @@ struct dune_space *space_inherit(struct dune_space *parent, unsigned long door)
 		space_unmake(space);
 		return ERR_PTR(ret);
 	}
-	ret = map_at(space, parent->table_at, door);
+	ret = map_at(space, table, door);
 	if (ret) {
 		space_put(space);
 		return ERR_PTR(ret);

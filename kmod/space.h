@@ -17,7 +17,6 @@
  * @tlb_gen:	raised when something was cleared that a CPU may have cached
  * @dead:	the mm is gone; ept.lock
  * @vcpus:	all VCPUs; @vcpus_lock
- * @table_at:	where the frame table was mapped last, for the child of a fork
  */
 struct dune_space {
 	struct mm_struct *mm;
@@ -28,7 +27,6 @@ struct dune_space {
 	bool dead;
 	struct list_head vcpus;
 	spinlock_t vcpus_lock;	/* vcpus */
-	unsigned long table_at;
 	struct kref ref;
 	struct list_head node;
 };
@@ -36,10 +34,10 @@ struct dune_space {
 int space_create(void);
 
 /*
- * The space of the calling thread's mm, made like @parent and mapped where that is, with
- * its door at @door, if there was none. With a reference, or an error pointer.
+ * The space of the calling thread's mm, made like @parent with its door at @door and its frame
+ * table at @table (if that is not 0), if there was none. With a reference, or an error pointer.
  */
-struct dune_space *space_inherit(struct dune_space *parent, unsigned long door);
+struct dune_space *space_inherit(struct dune_space *parent, unsigned long door, unsigned long table);
 void space_put(struct dune_space *space);
 
 /* No CPU uses a translation made before this call once it returns. Interrupts on. */

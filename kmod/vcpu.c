@@ -75,10 +75,13 @@ static const struct vm_operations_struct run_page_vm_ops = { .fault = run_page_f
 struct dune_vcpu *vcpu_at(unsigned long where)
 {
 	struct vm_area_struct *vma = find_vma(current->mm, where);
+	struct dune_vcpu *vcpu;
 
 	if (!vma || vma->vm_start != where || vma->vm_ops != &run_page_vm_ops)
 		return NULL;
-	return vma->vm_private_data;
+	vcpu = vma->vm_private_data;
+	/* MADV_DOFORK takes a mapping into a child, where it is none of ours */
+	return vcpu->space->mm == current->mm ? vcpu : NULL;
 }
 
 static int vcpu_fd_mmap(struct file *file, struct vm_area_struct *vma)

@@ -13,7 +13,7 @@
 #define DOOR_SIZE	8192
 
 static struct dune_info the_info;
-static void *frame_table;
+void *dune_frame_table;
 void *dune_door;
 
 static int get_info(int fd)
@@ -50,7 +50,7 @@ static int map_space(int fd)
 		raw_munmap((void *)table, the_info.table_size);
 		return door;
 	}
-	frame_table = (void *)table;
+	dune_frame_table = (void *)table;
 	dune_door = (void *)door;
 	return 0;
 }
@@ -80,13 +80,13 @@ int dune_device_open(struct dune_info *info, const volatile uint16_t **frames)
 	if (ret < 0)
 		return ret;
 	*info = the_info;
-	*frames = frame_table;
+	*frames = dune_frame_table;
 	return 0;
 }
 
 void dune_device_close(void)
 {
-	raw_munmap(frame_table, the_info.table_size);
+	raw_munmap(dune_frame_table, the_info.table_size);
 	raw_munmap(dune_door, DOOR_SIZE);
 }
 

@@ -15,6 +15,7 @@
 FUNCTION dune_door_jump
 	movq	%rdx, %rcx
 	movq	%rsi, %rdx
+	movq	dune_frame_table(%rip), %r8
 	leaq	1f(%rip), %rsi
 	jmp	*dune_door(%rip)
 1:	ret

@@ -71,6 +71,8 @@ void dune_host_loop(struct dune_thread *t)
 		if (err)
 			failed(t, err);
 		switch (run->reason) {
+		case DUNE_EXIT_INTR:
+			continue;
 		case DUNE_EXIT_CPU:
 			dune_gdt_set_cpu(t->gdt);
 			continue;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include "host.h"
 #include "hypercall.h"
 #include "raw.h"
 #include "trap.h"
@@ -161,10 +162,21 @@ static long raise_in_host(void *arg)
 	return 0;
 }
 
+/*
+ * Instructions that Linux may allow this process, and Dune mode does not have: ports after
+ * ioperm(), segments of an LDT, SYSENTER. Made natively they work, or get their own signal.
+ */
+static bool may_work_natively(uint64_t vector)
+{
+	return vector == 6 || (vector >= 10 && vector <= 13);
+}
+
 void dune_raise(const struct dune_trap *trap, uintptr_t address, uint64_t ring)
 {
 	struct dune_signal s = { .trapno = trap->vector, .error = trap->error };
 
+	if (dune_hooks && may_work_natively(trap->vector))
+		dune_try_natively(trap, ring);
 	classify(&s, trap, address);
 	/* The x87 and SSE units may have nothing to report: not an error to Linux either. */
 	if (!s.code)

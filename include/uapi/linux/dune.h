@@ -5,7 +5,7 @@
  *   /dev/dune        DUNE_GET_INFO, DUNE_CREATE_SPACE -> space fd
  *   space fd         DUNE_CREATE_VCPU -> VCPU fd, DUNE_ASSIGN_FRAME
  *                    mmap(offset 0): the frame table, read-only
- *                    mmap(offset table_size): the door, executable
+ *                    mmap(offset table_size, two pages): the door, executable
  *   VCPU fd          DUNE_RUN
  *                    mmap(offset 0): the run page
  *
@@ -356,7 +356,7 @@ struct dune_run {
 /* ---- The door ---------------------------------------------------------- */
 
 /*
- * A page that cannot be read, written or executed: a *jump* to its first byte, in
+ * The first of the two pages cannot be read, written or executed: a *jump* to its first byte, in
  * ordinary mode, is a request to the module, as a jump to the vsyscall page is one
  * to the kernel. It is no system call, so no filter, tracer or audit sees it.
  *
@@ -364,11 +364,12 @@ struct dune_run {
  *	RSI	where to go on
  *	RDX	DUNE_DOOR_*
  *	RCX	an argument
+ *	R8	where the frame table is mapped, or 0; for the child of a fork
  *
  * The thread goes on at RSI with the result in RAX and all other registers as they were.
  *
- * DUNE_DOOR_RUN: as DUNE_RUN with that run page, until there is a reason for libdune: never
- * DUNE_EXIT_INTR. When Linux has something to do with the thread - a signal, a
+ * DUNE_DOOR_RUN: as DUNE_RUN with that run page, until there is a reason for libdune.
+ * DUNE_EXIT_INTR is one only where ring 3 is not the program itself (@ring3_stub is 0). When Linux has something to do with the thread - a signal, a
  * stop, a system call that must be seen - the module *lends* it the program's own registers, so
  * that a handler's frame is on the program's stack and a debugger finds the program, and takes
  * them back before the thread reaches user mode. -EBUSY: another thread uses
@@ -377,7 +378,7 @@ struct dune_run {
  * Where no run page is at RDI, which has to be page-aligned, one is put there in place of
  * what was mapped, with a VCPU of its own; RAX is 1, and nothing has run yet. The VCPU goes when the
  * page is unmapped. The child of a fork() has its parent's door but no space: its first jump makes one with the
- * same frames, maps the frame table and the door again, and then a run page. -ENOMEM, -ENOSPC.
+ * same frames, maps the frame table at R8 and the door again, and then a run page. -ENOMEM, -ENOSPC.
  *
  * DUNE_DOOR_FRAME: as DUNE_ASSIGN_FRAME for the address in RCX; RDI is not looked at.
  */
