@@ -16,6 +16,9 @@
  *
  *	/vm/modules	one line for each module: PATH [PARAMETERS]
  *	/vm/argv	the command, its words separated by NUL
+ *	/vm/disk	only with --disk: DEVICE TYPE of what is to be the root file
+ *			system, in place of the initramfs
+ *	/vm/added	with it: files to copy there
  *	/vm/terminal	only with --interactive: ttyS1 is the user's terminal, of
  *			this size and kind: ROWS COLUMNS TERM
  */
@@ -41,6 +44,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define BOCHS_SHUTDOWN_PORT 0x8900
+#define PATH "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 static int report_fd = -1;
 
@@ -165,7 +169,8 @@ static void load_module(const char *path, const char *parameters)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || syscall(SYS_finit_module, fd, parameters, 0) < 0)
+	/* EEXIST: two of those that were asked for need it. */
+	if (fd < 0 || (syscall(SYS_finit_module, fd, parameters, 0) < 0 && errno != EEXIST))
 		setup_failed(path);
 	close(fd);
 }
@@ -201,6 +206,65 @@ static void load_modules(void)
 	fclose(list);
 	/* There is no udev here to apply our rule for the device. */
 	chmod("/dev/dune", 0666);
+}
+
+/* ---- the disk --------------------------------------------------------------- */
+
+#define DISK_SECONDS 30
+
+/* The driver of a disk looks for it in the background. */
+static void wait_for_device(const char *device)
+{
+	for (int i = 0; i < DISK_SECONDS * 50; i++) {
+		if (access(device, F_OK) == 0)
+			return;
+		usleep(20000);
+	}
+	errno = ENODEV;
+	setup_failed(device);
+}
+
+/* Copy what the run adds, with busybox, before the disk hides it. */
+static void copy_added(const char *root)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/busybox", "cp", "-a", "/vm/added/.", root, NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+		setup_failed("copying /vm/added to the disk");
+}
+
+/*
+ * Make the disk the root of all processes, as an initramfs does that hands over
+ * to a system. /vm stays in view.
+ */
+static void enter_disk(void)
+{
+	char device[64], type[16];
+	FILE *f = fopen("/vm/disk", "re");
+
+	if (!f)
+		return;
+	if (fscanf(f, "%63s %15s", device, type) != 2)
+		setup_failed("/vm/disk");
+	fclose(f);
+	wait_for_device(device);
+	mkdir("/vm/root", 0755);
+	if (mount(device, "/vm/root", type, MS_NOATIME, "noinit_itable") < 0)
+		setup_failed(device);
+	copy_added("/vm/root");
+	mkdir("/vm/root/vm", 0755);
+	if (mount("/vm", "/vm/root/vm", NULL, MS_BIND, NULL) < 0 ||
+	    chdir("/vm/root") < 0 ||
+	    mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
+	    chroot(".") < 0 || chdir("/") < 0)
+		setup_failed("the disk as root");
+	mount_all();
+	setenv("PATH", "/dune/bin:/dune/tests:/dune/apps:" PATH, 1);
 }
 
 /* ---- the command -------------------------------------------------------------- */
@@ -285,10 +349,11 @@ int main(void)
 	report_fd = open_port("/dev/ttyS3");
 	sethostname("dune-vm", 7);
 	loopback_up();
-	setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
+	setenv("PATH", PATH, 1);
 	setenv("HOME", "/root", 1);
 	setenv("TERM", "dumb", 1);
 	load_modules();
+	enter_disk();
 
 	command = fork();
 	if (command < 0)

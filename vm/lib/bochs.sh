@@ -72,6 +72,16 @@ com2_mode()
 	[ -n "$interactive" ] && echo term || echo file
 }
 
+# The disk of --disk.  "volatile": what the machine writes goes to a file of its own.
+# shellcheck disable=SC2154 # disk: option of vm/run; DISK_IMAGE: of vm/disk
+disk_line()
+{
+	if [ -n "$disk" ]; then
+		echo "ata0-slave: type=disk, mode=volatile, path=$DISK_IMAGE," \
+			"journal=$1/disk.written, cylinders=0, heads=16, spt=63"
+	fi
+}
+
 # Write Bochs' configuration for the machine in directory $1.
 # shellcheck disable=SC2154 # model, cpus, mem: options of vm/run
 make_bochsrc()
@@ -91,6 +101,7 @@ make_bochsrc()
 	boot: cdrom
 	ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 	ata0-master: type=cdrom, path=$dir/boot.iso, status=inserted
+	$(disk_line "$dir")
 	com1: enabled=1, mode=file, dev=$dir/console
 	com2: enabled=1, mode=$(com2_mode), dev=$dir/stdout
 	com3: enabled=1, mode=file, dev=$dir/stderr

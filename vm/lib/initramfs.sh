@@ -7,6 +7,9 @@
 #
 # Files keep the path they have on this machine, so that a program finds its
 # shared libraries there, whichever way it names them.
+#
+# $ROOT is the tree that is being filled, $VM_FILES what is to be /vm in the
+# machine.  With --disk the two differ: the tree is then for the disk.
 
 # Archive a directory as a cpio that the kernel can unpack.
 pack()
@@ -65,12 +68,23 @@ nogroup:x:65534:' >"$dir/etc/group"
 
 # ---- what one run adds ----------------------------------------------------------
 
+# Where in the tree path $1 is.  On a disk, /bin and its like are links into /usr.
+place()
+{
+	if [ -n "$disk" ] && [[ $1 =~ ^/(bin|sbin|lib|lib64)(/|$) ]]; then
+		echo "/usr$1"
+	else
+		echo "$1"
+	fi
+}
+
 # Copy $1 to path $2 of the tree $ROOT, unless it is there already.  Returns 1
 # when there was nothing to do.
 copy_in()
 {
-	local from=$1 to=$ROOT$2
+	local from=$1 to
 
+	to=$ROOT$(place "$2")
 	[ ! -e "$to" ] || return 1
 	mkdir -p "$(dirname "$to")"
 	cp --preserve=mode,timestamps "$from" "$to"
@@ -124,7 +138,8 @@ add_libraries()
 {
 	local library
 
-	LC_ALL=C ldd "$1" 2>/dev/null |
+	# A static program makes ldd fail.
+	{ LC_ALL=C ldd "$1" 2>/dev/null || true; } |
 	awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' |
 	while read -r library; do
 		copy_in "$library" "$library" || true
@@ -145,6 +160,7 @@ add_directory()
 {
 	local from=$1 to=$2 file
 
+	to=$(place "$to")
 	mkdir -p "$ROOT$to"
 	cp -a "$from/." "$ROOT$to/"
 	while IFS= read -r -d '' file; do
@@ -180,6 +196,11 @@ add_command()
 {
 	local name=$1 dir path=
 
+	# With a disk, its programs come first, and we cannot look for them.
+	if [ -n "$disk" ] && [[ $name == /* || $name != */* ]]; then
+		echo "$name"
+		return
+	fi
 	if [[ $name == */* ]]; then
 		path=$(realpath -s "$name")
 		# It may also be something that --add puts there.
@@ -197,6 +218,20 @@ add_command()
 	fi
 	add_file "$path" "$path"
 	echo "$path"
+}
+
+# Bring what was built, and the scripts that test programs of the disk.
+add_our_programs()
+{
+	local from file
+
+	for from in build/bin:bin build/tests/guest:tests tests/apps:apps; do
+		for file in "$TOP/${from%:*}"/*; do
+			if [ -f "$file" ] && [[ $file != *.d ]]; then
+				copy_in "$file" "/dune/${from#*:}/${file##*/}"
+			fi
+		done
+	done
 }
 
 # Add stock modules of the kernel, with all that they depend on; print one line
@@ -222,10 +257,10 @@ add_module_file()
 	local path=$1 name
 
 	name=$(basename "$path")
-	mkdir -p "$ROOT/vm/modules.d"
+	mkdir -p "$VM_FILES/modules.d"
 	case $name in
-	*.xz)	xz -dc "$path" >"$ROOT/vm/modules.d/${name%.xz}"; name=${name%.xz} ;;
-	*)	cp "$path" "$ROOT/vm/modules.d/$name" ;;
+	*.xz)	xz -dc "$path" >"$VM_FILES/modules.d/${name%.xz}"; name=${name%.xz} ;;
+	*)	cp "$path" "$VM_FILES/modules.d/$name" ;;
 	esac
 	echo "/vm/modules.d/$name"
 }
