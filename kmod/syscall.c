@@ -137,6 +137,13 @@ static int hc_signal(struct dune_vcpu *vcpu)
 	return ret < 0 ? done(vcpu, ret) : ret;
 }
 
+/* It looks at the program's frame: only its own SYSCALL has that. */
+static bool may_sigreturn(const struct dune_vcpu *vcpu)
+{
+	return vcpu->by_door && sigreturn && !vcpu->traced && !dune_syscall_work() &&
+	       (vcpu_at_stub(vcpu) || vcpu->regs.ip == READ_ONCE(vcpu->run->ring3_stub));
+}
+
 /* Not a fast call: one of ours, or one for user space. */
 static noinline int slow_call(struct dune_vcpu *vcpu)
 {
@@ -151,7 +158,7 @@ static noinline int slow_call(struct dune_vcpu *vcpu)
 	case DUNE_HC_SIGNAL:
 		return hc_signal(vcpu);
 	case __NR_rt_sigreturn:
-		if (vcpu->by_door && sigreturn && !vcpu->traced && !dune_syscall_work())
+		if (may_sigreturn(vcpu))
 			return vcpu_lend_for(vcpu, sigreturn);
 	}
 	vcpu_skip(vcpu, VMCALL_LEN);

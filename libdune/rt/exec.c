@@ -97,18 +97,40 @@ static void keep_log(bool keep)
 		raw_fcntl(dune_rt->log_fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
+static bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+/* To dune-run this link is dune-run: name what it is to the program. Other links in /proc are left alone. */
+static const char *through_exe(const char *path, char *buffer, size_t size)
+{
+	long length;
+
+	if (!same(path, "/proc/self/exe"))
+		return path;
+	length = raw_syscall4(SYS_readlink, (long)path, (long)buffer, (long)size - 1, 0);
+	if (length <= 0)
+		return path;
+	buffer[length] = 0;
+	return buffer;
+}
+
 bool dune_rt_follow(struct dune_thread *t)
 {
 	struct dune_regs *r = &t->run->regs;
 	const char *argv[OWN_MAX + ARGS_MAX];
 	const char **args = argv + OWN_MAX;
 	const char *path = (const char *)r->rdi;
-	char number[12];
+	char number[12], exe[4096];
 	unsigned int own, i;
 	long count;
 
 	if (t->run->detail & DUNE_DETAIL_WATCHED || !is_program(path))
 		return false;
+	path = through_exe(path, exe, sizeof(exe));
 	count = read_args(r->rsi, args);
 	if (count < 1)
 		return false;
