@@ -15,7 +15,7 @@ static volatile struct {
 	pid_t tid[4];
 } *s;
 
-/* ---- Programs to attach to ------------------------------------------------------------- */
+/* ---- Programs to attach to ---------------------------------------------- */
 
 /* Says that it runs when it is in its loop. */
 void spin_loop(volatile long *stop, volatile long *running);
@@ -31,7 +31,8 @@ static void computes(void)
 	register long kept __asm__("r13") = 0x1313;
 
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-	__asm__ volatile("call spin_loop" : "+r"(kept) : "D"(&s->stop), "S"(&s->running) : "rbx", "memory", "cc");
+	__asm__ volatile("call spin_loop" : "+r"(kept) : "D"(&s->stop), "S"(&s->running)
+			 : "rbx", "memory", "cc");
 	_exit(kept == 0x1313 ? 33 : 1);
 }
 
@@ -99,7 +100,7 @@ static void ended_well(pid_t pid, const char *what)
 		diag("  status %#x", st);
 }
 
-/* ---- PTRACE_ATTACH ---------------------------------------------------------------------------- */
+/* ---- PTRACE_ATTACH ------------------------------------------------------ */
 
 static void test_attach(void)
 {
@@ -131,7 +132,8 @@ static void test_sleeping(void)
 	st = wait_stop(pid);
 	r = regs_of(pid);
 	/* In a call: the number is there, and the result asks for a restart. */
-	ok(good && stopped_by(st, SIGSTOP) && (r.orig_rax == SYS_clock_nanosleep || r.orig_rax == SYS_nanosleep) &&
+	ok(good && stopped_by(st, SIGSTOP) &&
+	   (r.orig_rax == SYS_clock_nanosleep || r.orig_rax == SYS_nanosleep) &&
 	   (long)r.rax <= -512 && (long)r.rax >= -516, "attached to a sleep: it stops in its call");
 	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	ended_well(pid, "a sleep goes on");
@@ -143,12 +145,14 @@ static void test_sleeping(void)
 	good = !ptrace(PTRACE_ATTACH, pid, NULL, NULL);
 	st = wait_stop(pid);
 	r = regs_of(pid);
-	ok(good && stopped_by(st, SIGSTOP) && r.orig_rax == SYS_read && r.rdi == (unsigned long)pipe_fd[0] && (long)r.rax == -512,
+	ok(good && stopped_by(st, SIGSTOP) && r.orig_rax == SYS_read &&
+	   r.rdi == (unsigned long)pipe_fd[0] && (long)r.rax == -512,
 	   "attached to a read(): it stops in its call, to be made again");
 	/* The next stop is at the entry of the very call. */
 	st = go_on(PTRACE_SYSCALL, pid, 0);
 	r = regs_of(pid);
-	ok(stopped_by(st, SIGTRAP) && r.orig_rax == SYS_read && (long)r.rax == -ENOSYS, "it is made again, seen as a call");
+	ok(stopped_by(st, SIGTRAP) && r.orig_rax == SYS_read && (long)r.rax == -ENOSYS,
+	   "it is made again, seen as a call");
 	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	if (write(pipe_fd[1], "r", 1) != 1)
 		bail("write");
@@ -157,7 +161,7 @@ static void test_sleeping(void)
 	close(pipe_fd[1]);
 }
 
-/* ---- PTRACE_SEIZE --------------------------------------------------------------------------------- */
+/* ---- PTRACE_SEIZE ------------------------------------------------------- */
 
 static void test_seize(void)
 {
@@ -185,7 +189,8 @@ static void test_seize(void)
 		st = go_on(PTRACE_SYSCALL, pid, 0);
 		r = regs_of(pid);
 		/* its only calls, in turn, each with an entry and an exit */
-		calls += stopped_by(st, SYSCALL_STOP) && (r.orig_rax == SYS_getppid || r.orig_rax == SYS_getpid);
+		calls += stopped_by(st, SYSCALL_STOP) &&
+			(r.orig_rax == SYS_getppid || r.orig_rax == SYS_getpid);
 	}
 	ok_eq(calls, 20, "from then on its calls are seen");
 	good = !ptrace(PTRACE_DETACH, pid, NULL, NULL);
@@ -209,12 +214,13 @@ static void test_seize(void)
 	st = wait_stop(pid);			/* SIGCONT itself */
 	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	before = s->rounds;
-	ok(stopped_by(st, SIGCONT) && eventually(s->rounds > before + 2) && !s->wrong, "detached, it runs on and computes right");
+	ok(stopped_by(st, SIGCONT) && eventually(s->rounds > before + 2) && !s->wrong,
+	   "detached, it runs on and computes right");
 	s->stop = 1;
 	ended_well(pid, "seized, stopped, detached");
 }
 
-/* ---- Threads ---------------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------ */
 
 static void *thread_works(void *arg)
 {
@@ -259,7 +265,8 @@ static void test_threads(void)
 		ptrace(PTRACE_INTERRUPT, s->tid[i], NULL, NULL);
 	for (int i = 0; i < 3; i++) {
 		st = wait_stop(s->tid[i]);
-		stopped += st >> 8 == (SIGTRAP | PTRACE_EVENT_STOP << 8) && state_of(s->tid[i]) == 't';
+		stopped += st >> 8 == (SIGTRAP | PTRACE_EVENT_STOP << 8) &&
+			state_of(s->tid[i]) == 't';
 	}
 	ok_eq(stopped, 3, "all stop");
 	for (int i = 0; i < 3; i++)
@@ -268,7 +275,7 @@ static void test_threads(void)
 	ended_well(pid, "detached from all");
 }
 
-/* ---- Ends --------------------------------------------------------------------------------------------- */
+/* ---- Ends --------------------------------------------------------------- */
 
 static volatile pid_t *victim;
 

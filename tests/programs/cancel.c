@@ -85,7 +85,8 @@ static void *join(pthread_t t)
 
 static void test_blocked(void)
 {
-	static const char *const where[] = { "read()", "pause()", "sem_wait()", "sleep()", "waitpid()" };
+	static const char *const where[] = { "read()", "pause()", "sem_wait()", "sleep()",
+					     "waitpid()" };
 	pid_t pid = fork();
 
 	if (!pid)
@@ -97,7 +98,8 @@ static void test_blocked(void)
 		eventually(state_of(tid) == 'S');
 		ok_eq(pthread_cancel(t), 0, "a thread in %s is cancelled", where[i]);
 		ok(join(t) == PTHREAD_CANCELED && !reached, "%s does not come back", where[i]);
-		ok(cleaned == 2 && in_order == 2, "%s: cleanup handlers run, the last one first", where[i]);
+		ok(cleaned == 2 && in_order == 2, "%s: cleanup handlers run, the last one first",
+		   where[i]);
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -121,7 +123,8 @@ static void test_cond(void)
 	eventually(state_of(tid) == 'S');
 	pthread_cancel(t);
 	ok(join(t) == PTHREAD_CANCELED, "a thread in pthread_cond_wait() is cancelled");
-	ok_eq(pthread_mutex_trylock(&lock), 0, "it had the mutex back, and its cleanup handler released it");
+	ok_eq(pthread_mutex_trylock(&lock), 0,
+	      "it had the mutex back, and its cleanup handler released it");
 	pthread_mutex_unlock(&lock);
 }
 

@@ -16,14 +16,15 @@ int unshare(int flags);
 
 #define STACK	(64UL << 10)
 
-/* ---- Calls that touch no TLS (errno is there) --------------------------------------------- */
+/* ---- Calls that touch no TLS (errno is there) --------------------------- */
 
 static long raw(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
 	long ret;
 
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	__asm__ volatile("syscall" : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return ret;
 }
@@ -33,7 +34,8 @@ static long raw(long nr, long a, long b, long c, long d, long e, long f)
  * The call of number RAX with its arguments in place; the child calls fn(arg) and exits with what
  * that returns.
  */
-static long clone_regs(long nr, long a, long b, long c, long d, long e, int (*fn)(void *), void *arg)
+static long clone_regs(long nr, long a, long b, long c, long d, long e, int (*fn)(void *),
+		       void *arg)
 {
 	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e;
 	register int (*r12)(void *) __asm__("r12") = fn;
@@ -59,9 +61,11 @@ static long clone_regs(long nr, long a, long b, long c, long d, long e, int (*fn
 
 static char *stack;			/* its lowest byte */
 
-static long raw_clone(unsigned long flags, int *ptid, int *ctid, void *tls, int (*fn)(void *), void *arg)
+static long raw_clone(unsigned long flags, int *ptid, int *ctid, void *tls, int (*fn)(void *),
+		      void *arg)
 {
-	return clone_regs(SYS_clone, (long)flags, (long)(stack + STACK), (long)ptid, (long)ctid, (long)tls, fn, arg);
+	return clone_regs(SYS_clone, (long)flags, (long)(stack + STACK), (long)ptid, (long)ctid,
+			  (long)tls, fn, arg);
 }
 
 static long raw_clone3(struct clone_args *args, int (*fn)(void *), void *arg)
@@ -88,7 +92,7 @@ static int wait_word(int *word, int while_is)
 	return *(volatile int *)word != while_is;
 }
 
-/* ---- What the child does ---------------------------------------------------------------------- */
+/* ---- What the child does ------------------------------------------------ */
 
 static struct {
 	volatile int ran, pid, tid, ppid, on_stack, blocked, fd;
@@ -119,7 +123,7 @@ static void reset(void)
 	memset(&saw, 0, sizeof(saw));
 }
 
-/* ---- Processes that share memory ------------------------------------------------------------------ */
+/* ---- Processes that share memory ---------------------------------------- */
 
 static void test_process(void)
 {
@@ -131,12 +135,14 @@ static void test_process(void)
 	reset();
 	pid = raw_clone(CLONE_VM | SIGCHLD, NULL, NULL, NULL, look, &saw);
 	ok_eq(exit_status(pid, 0), 17, "clone(CLONE_VM): the child runs its function and exits");
-	ok(saw.ran && saw.pid == pid && saw.tid == pid && saw.ppid == getpid(), "it is a process, a child of this one");
+	ok(saw.ran && saw.pid == pid && saw.tid == pid && saw.ppid == getpid(),
+	   "it is a process, a child of this one");
 	ok(saw.on_stack, "it has the stack that it was given");
 	ok(fcntl(saw.fd, F_GETFD) == -1, "it has descriptors of its own");
 
 	reset();
-	pid = raw_clone(CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | SIGCHLD, NULL, NULL, NULL, look, &saw);
+	pid = raw_clone(CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | SIGCHLD, NULL, NULL,
+			NULL, look, &saw);
 	ok_eq(exit_status(pid, 0), 17, "clone(CLONE_VM | CLONE_FILES | CLONE_SIGHAND)");
 	ok(!close(saw.fd), "with CLONE_FILES what it opens is open here");
 
@@ -152,7 +158,8 @@ static void test_process(void)
 	b.stack_size = a.stack_size;
 	pid = raw_clone3(&b, look, &saw);
 	eventually(saw.ran);
-	ok(waitpid((pid_t)pid, NULL, 0) == -1 && errno == ECHILD, "without an exit signal waitpid() does not see it");
+	ok(waitpid((pid_t)pid, NULL, 0) == -1 && errno == ECHILD,
+	   "without an exit signal waitpid() does not see it");
 	ok_eq(exit_status(pid, __WCLONE), 17, "with __WCLONE it does");
 
 	reset();
@@ -164,13 +171,14 @@ static void test_process(void)
 	{
 		siginfo_t si = { 0 };
 
-		ok(!waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &si, WEXITED) && si.si_pid == pid && si.si_status == 17,
+		ok(!waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &si, WEXITED) &&
+		   si.si_pid == pid && si.si_status == 17,
 		   "waitid(P_PIDFD)");
 	}
 	close(pidfd);
 }
 
-/* ---- Threads ------------------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------ */
 
 #define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
@@ -184,18 +192,24 @@ static void test_thread(void)
 	tls[0] = (uintptr_t)tls;		/* as the ABI wants it */
 	reset();
 	ctid = -1;
-	tid = raw_clone(THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID, &ptid, &ctid, tls, look, &saw);
+	tid = raw_clone(THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID, &ptid,
+			&ctid, tls, look, &saw);
 	ok(tid > 0 && ptid == tid, "clone(CLONE_THREAD): CLONE_PARENT_SETTID");
-	ok(wait_word(&ctid, -1) && ctid == 0, "CLONE_CHILD_CLEARTID: the word becomes 0, and who waits is woken");
-	ok(saw.ran && saw.pid == getpid() && saw.tid == tid && saw.on_stack, "the same process, a tid and a stack of its own");
-	ok(saw.fs == (uintptr_t)tls && saw.tls_word == (uintptr_t)tls, "CLONE_SETTLS: FS is at its own TLS");
-	ok(waitpid((pid_t)tid, NULL, __WALL) == -1 && errno == ECHILD, "a thread is not waited for");
+	ok(wait_word(&ctid, -1) && ctid == 0,
+	   "CLONE_CHILD_CLEARTID: the word becomes 0, and who waits is woken");
+	ok(saw.ran && saw.pid == getpid() && saw.tid == tid && saw.on_stack,
+	   "the same process, a tid and a stack of its own");
+	ok(saw.fs == (uintptr_t)tls && saw.tls_word == (uintptr_t)tls,
+	   "CLONE_SETTLS: FS is at its own TLS");
+	ok(waitpid((pid_t)tid, NULL, __WALL) == -1 && errno == ECHILD,
+	   "a thread is not waited for");
 	close(saw.fd);
 
 	reset();
 	ptid = 0;
 	ctid = -1;
-	a.flags = THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID;
+	a.flags = THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
+		CLONE_CHILD_SETTID;
 	a.stack = (uintptr_t)stack;
 	a.stack_size = STACK;
 	a.tls = (uintptr_t)tls;
@@ -203,7 +217,8 @@ static void test_thread(void)
 	a.child_tid = (uintptr_t)&ctid;
 	tid = raw_clone3(&a, look, &saw);
 	ok(tid > 0 && ptid == tid, "clone3(CLONE_THREAD): CLONE_PARENT_SETTID");
-	ok(wait_word(&ctid, -1) && wait_word(&ctid, (int)tid) && ctid == 0, "CLONE_CHILD_SETTID, then CLONE_CHILD_CLEARTID");
+	ok(wait_word(&ctid, -1) && wait_word(&ctid, (int)tid) && ctid == 0,
+	   "CLONE_CHILD_SETTID, then CLONE_CHILD_CLEARTID");
 	ok(saw.ran && saw.tid == tid && saw.fs == (uintptr_t)tls, "it ran with its own TLS");
 	close(saw.fd);
 }
@@ -225,7 +240,8 @@ static void test_many_threads(void)
 	saw.go = 1;
 	for (int i = 0; i < 200; i++) {
 		ctid = -1;
-		if (raw_clone(THREAD | CLONE_CHILD_CLEARTID, NULL, &ctid, NULL, spin_and_end, NULL) <= 0)
+		if (raw_clone(THREAD | CLONE_CHILD_CLEARTID, NULL, &ctid, NULL, spin_and_end,
+			      NULL) <= 0)
 			wrong++;
 		else if (!wait_word(&ctid, -1))
 			wrong++;
@@ -233,13 +249,14 @@ static void test_many_threads(void)
 	ok_eq(wrong, 0, "200 bare threads on the same stack");
 }
 
-/* ---- What a child of fork() has in its registers ------------------------------------------------------------ */
+/* ---- What a child of fork() has in its registers ------------------------ */
 
 #define KEPT 14
 static uint64_t before[KEPT], after[KEPT] __attribute__((used)), xmm_after[4] __attribute__((used));
 static double st_after __attribute__((used));
 static long forked __attribute__((used));
-static uint64_t my_rsp __attribute__((used)), my_rip __attribute__((used)), my_rcx __attribute__((used));
+static uint64_t my_rsp __attribute__((used)), my_rip __attribute__((used)),
+	my_rcx __attribute__((used));
 
 void fork_regs(void);
 extern const char fork_regs_on[];
@@ -250,7 +267,8 @@ __asm__(".pushsection .text\n"
 	"movq before+24(%rip), %r13\n\tmovq before+32(%rip), %r14\n\tmovq before+40(%rip), %r15\n\t"
 	"movq before+48(%rip), %rdi\n\tmovq before+56(%rip), %rsi\n\tmovq before+64(%rip), %rdx\n\t"
 	"movq before+72(%rip), %r8\n\tmovq before+80(%rip), %r9\n\tmovq before+88(%rip), %r10\n\t"
-	"movdqu before+96(%rip), %xmm5\n\tmovdqa %xmm5, %xmm15\n\tfldpi\n\tmovq %rsp, my_rsp(%rip)\n\t"
+	"movdqu before+96(%rip), %xmm5\n\tmovdqa %xmm5, %xmm15\n\tfldpi\n\t"
+	"movq %rsp, my_rsp(%rip)\n\t"
 	"movl $57, %eax\n\tsyscall\n"
 	"fork_regs_on:\n\t"
 	"movq %rax, forked(%rip)\n\tmovq %rcx, my_rcx(%rip)\n\t"
@@ -265,7 +283,8 @@ __asm__(".pushsection .text\n"
 
 static int regs_kept(void)
 {
-	return !memcmp(before, after, sizeof(before)) && !memcmp(xmm_after, before + 12, 16) && !my_rsp &&
+	return !memcmp(before, after, sizeof(before)) && !memcmp(xmm_after, before + 12, 16) &&
+		!my_rsp &&
 		st_after > 3.14159 && st_after < 3.1416 && my_rcx == (uint64_t)fork_regs_on;
 }
 
@@ -280,10 +299,11 @@ static void test_registers(void)
 		_exit(regs_kept() ? 23 : 1);
 	ok(forked > 0 && regs_kept(), "fork(): the parent keeps its registers");
 	waitpid((pid_t)forked, &st, 0);
-	ok(WIFEXITED(st) && WEXITSTATUS(st) == 23, "fork(): the child has the same registers: general, XMM, x87");
+	ok(WIFEXITED(st) && WEXITSTATUS(st) == 23,
+	   "fork(): the child has the same registers: general, XMM, x87");
 }
 
-/* ---- Odds and ends ------------------------------------------------------------------------------------------- */
+/* ---- Odds and ends ------------------------------------------------------ */
 
 static volatile int usr1;
 
@@ -327,7 +347,8 @@ static void test_sister(void)
 
 static void test_odds(void)
 {
-	struct clone_args a = { .flags = CLONE_SIGHAND }, clear = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
+	struct clone_args a = { .flags = CLONE_SIGHAND },
+		clear = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
 	static int ctid;
 	long pid;
 	void *head;
@@ -339,11 +360,15 @@ static void test_odds(void)
 	ok_eq(exit_status(pid, __WALL), 17, "a child whose exit signal is SIGUSR1");
 	ok_eq(usr1, 1, "that signal came");
 
-	ok_eq(raw_clone(CLONE_SIGHAND | SIGCHLD, NULL, NULL, NULL, look, NULL), -EINVAL, "CLONE_SIGHAND without CLONE_VM: EINVAL");
+	ok_eq(raw_clone(CLONE_SIGHAND | SIGCHLD, NULL, NULL, NULL, look, NULL), -EINVAL,
+	      "CLONE_SIGHAND without CLONE_VM: EINVAL");
 	ok_eq(raw_clone3(&a, look, NULL), -EINVAL, "clone3: the same");
-	ok_eq(raw_clone(CLONE_THREAD | SIGCHLD, NULL, NULL, NULL, look, NULL), -EINVAL, "CLONE_THREAD alone: EINVAL");
-	ok_eq(clone_regs(SYS_clone3, (long)&a, 8, 0, 0, 0, look, NULL), -EINVAL, "clone3 with too small a structure: EINVAL");
-	ok_eq(clone_regs(SYS_clone3, 8, sizeof(a), 0, 0, 0, look, NULL), -EFAULT, "clone3 with a bad address: EFAULT");
+	ok_eq(raw_clone(CLONE_THREAD | SIGCHLD, NULL, NULL, NULL, look, NULL), -EINVAL,
+	      "CLONE_THREAD alone: EINVAL");
+	ok_eq(clone_regs(SYS_clone3, (long)&a, 8, 0, 0, 0, look, NULL), -EINVAL,
+	      "clone3 with too small a structure: EINVAL");
+	ok_eq(clone_regs(SYS_clone3, 8, sizeof(a), 0, 0, 0, look, NULL), -EFAULT,
+	      "clone3 with a bad address: EFAULT");
 
 	clear.stack = (uintptr_t)stack;
 	clear.stack_size = STACK;
@@ -357,9 +382,11 @@ static void test_odds(void)
 	ok_eq(exit_status(pid, 0), 17, "clone() with a copy of the memory and another stack");
 	ok(!saw.ran && !ctid, "what it did is not seen here");
 
-	ok(syscall(SYS_get_robust_list, 0, &head, &len) == 0 && head && len == 24, "the robust list is libc's");
+	ok(syscall(SYS_get_robust_list, 0, &head, &len) == 0 && head && len == 24,
+	   "the robust list is libc's");
 	ok_eq(syscall(SYS_set_robust_list, head, 24), 0, "set_robust_list()");
-	ok(syscall(SYS_set_robust_list, head, 23) == -1 && errno == EINVAL, "set_robust_list() of another size: EINVAL");
+	ok(syscall(SYS_set_robust_list, head, 23) == -1 && errno == EINVAL,
+	   "set_robust_list() of another size: EINVAL");
 	pid = raw_clone(CLONE_VM | SIGCHLD, NULL, NULL, NULL, set_tid_word, NULL);
 	ok_eq(exit_status(pid, 0), 7, "set_tid_address() gives the tid");
 	ok_eq(tid_word, 0, "its word is cleared at the end");
@@ -384,7 +411,8 @@ static void test_namespace(void)
 
 int main(void)
 {
-	stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
+		     -1, 0);
 	test_registers();
 	test_process();
 	test_thread();

@@ -14,7 +14,7 @@
 
 #include "child.h"
 
-/* ---- Ways to die, with known registers ------------------------------------------------ */
+/* ---- Ways to die, with known registers ---------------------------------- */
 
 /* RAX 0x10, which is read; in the loop R15 says that all is set. */
 void crash(void);
@@ -22,9 +22,12 @@ void loop(volatile int *shared_flag);
 extern const char crash_at[], loop_at[], loop_end[];
 __asm__(".pushsection .text\n"
 	"crash:\n\t"
-	"movl $0x10, %eax\n\tmovl $0x1b, %ebx\n\tmovl $0x1c, %ecx\n\tmovl $0x1d, %edx\n\tmovl $0x51, %esi\n\t"
-	"movl $0xd1, %edi\n\tmovl $0xb9, %ebp\n\tmovl $8, %r8d\n\tmovl $9, %r9d\n\tmovl $10, %r10d\n\t"
-	"movl $11, %r11d\n\tmovl $12, %r12d\n\tmovl $13, %r13d\n\tmovl $14, %r14d\n\tmovq $-15, %r15\n\t"
+	"movl $0x10, %eax\n\tmovl $0x1b, %ebx\n\tmovl $0x1c, %ecx\n\tmovl $0x1d, %edx\n\t"
+	"movl $0x51, %esi\n\t"
+	"movl $0xd1, %edi\n\tmovl $0xb9, %ebp\n\tmovl $8, %r8d\n\tmovl $9, %r9d\n\t"
+	"movl $10, %r10d\n\t"
+	"movl $11, %r11d\n\tmovl $12, %r12d\n\tmovl $13, %r13d\n\tmovl $14, %r14d\n\t"
+	"movq $-15, %r15\n\t"
 	"movq %r15, %xmm3\n\tmovq %rsp, crash_rsp(%rip)\n"
 	"crash_at:\tmovb (%rax), %al\n\tret\n"
 	"loop:\n\tmovl $0x77, %ebx\n\tmovl $1, (%rdi)\n"
@@ -91,7 +94,7 @@ static void die_with_threads(void)
 	pthread_join(t, NULL);
 }
 
-/* ---- Reading a core -------------------------------------------------------------------------- */
+/* ---- Reading a core ----------------------------------------------------- */
 
 static struct {
 	char *image;
@@ -162,7 +165,8 @@ static const Elf64_Phdr *segment(int i)
 {
 	const Elf64_Ehdr *eh = (const void *)core.image;
 
-	return i < eh->e_phnum ? (const void *)(core.image + eh->e_phoff + (size_t)i * eh->e_phentsize) : NULL;
+	return i < eh->e_phnum ?
+		(const void *)(core.image + eh->e_phoff + (size_t)i * eh->e_phentsize) : NULL;
 }
 
 static void read_notes(void)
@@ -172,7 +176,8 @@ static void read_notes(void)
 	for (int i = 0; (ph = segment(i)); i++) {
 		if (ph->p_type != PT_NOTE)
 			continue;
-		for (size_t at = ph->p_offset; at + sizeof(Elf64_Nhdr) < ph->p_offset + ph->p_filesz;) {
+		for (size_t at = ph->p_offset;
+		     at + sizeof(Elf64_Nhdr) < ph->p_offset + ph->p_filesz;) {
 			const Elf64_Nhdr *n = (const void *)(core.image + at);
 			size_t desc = at + sizeof(*n) + ((n->n_namesz + 3) & ~3U);
 
@@ -188,7 +193,8 @@ static const char *memory_at(uint64_t addr)
 	const Elf64_Phdr *ph;
 
 	for (int i = 0; (ph = segment(i)); i++)
-		if (ph->p_type == PT_LOAD && addr >= ph->p_vaddr && addr < ph->p_vaddr + ph->p_filesz)
+		if (ph->p_type == PT_LOAD && addr >= ph->p_vaddr &&
+		    addr < ph->p_vaddr + ph->p_filesz)
 			return core.image + ph->p_offset + (addr - ph->p_vaddr);
 	return NULL;
 }
@@ -216,7 +222,7 @@ static void gone(void)
 	munmap(core.image, core.size);
 }
 
-/* ---- The checks -------------------------------------------------------------------------------- */
+/* ---- The checks --------------------------------------------------------- */
 
 static void test_fault(void)
 {
@@ -226,19 +232,25 @@ static void test_fault(void)
 	if (!died(child(die_of_fault), SIGSEGV, "a fault"))
 		return;
 	ok_eq(r->rip, (unsigned long)crash_at, "a fault: RIP is the faulting instruction's");
-	ok(r->rax == 0x10 && r->rbx == 0x1b && r->rcx == 0x1c && r->rdx == 0x1d && r->rsi == 0x51 && r->rdi == 0xd1 &&
-	   r->rbp == 0xb9 && r->r8 == 8 && r->r9 == 9 && r->r10 == 10 && r->r11 == 11 && r->r12 == 12 &&
-	   r->r13 == 13 && r->r14 == 14 && r->r15 == -15UL, "a fault: all registers are the program's");
+	ok(r->rax == 0x10 && r->rbx == 0x1b && r->rcx == 0x1c && r->rdx == 0x1d && r->rsi == 0x51 &&
+	   r->rdi == 0xd1 &&
+	   r->rbp == 0xb9 && r->r8 == 8 && r->r9 == 9 && r->r10 == 10 && r->r11 == 11 &&
+		   r->r12 == 12 &&
+	   r->r13 == 13 && r->r14 == 14 && r->r15 == -15UL,
+		   "a fault: all registers are the program's");
 	ok(r->cs == 0x33 && r->ss == 0x2b, "a fault: CS and SS are those of user code");
 	ok_eq(r->orig_rax, -1, "a fault: no system call");
-	ok(core.fp.xmm_space[12] == 0xfffffff1U && core.fp.xmm_space[13] == 0xffffffffU && core.fp.mxcsr == 0x1f80,
+	ok(core.fp.xmm_space[12] == 0xfffffff1U && core.fp.xmm_space[13] == 0xffffffffU &&
+	   core.fp.mxcsr == 0x1f80,
 	   "a fault: NT_FPREGSET has XMM3 and MXCSR");
-	ok(core.si.si_signo == SIGSEGV && core.si.si_code == SEGV_MAPERR && core.si.si_addr == (void *)0x10,
+	ok(core.si.si_signo == SIGSEGV && core.si.si_code == SEGV_MAPERR &&
+	   core.si.si_addr == (void *)0x10,
 	   "a fault: NT_SIGINFO has code and address");
 	ok(!strncmp(core.ps.pr_fname, "coredump", 8), "NT_PRPSINFO has the program's name");
 	ok(core.has_auxv && core.has_files, "there are NT_AUXV and NT_FILE");
 	m = memory_at((uint64_t)&crash_rsp);
-	ok(m && *(const uint64_t *)m == r->rsp, "RSP is what the program says of it, in the core's memory");
+	ok(m && *(const uint64_t *)m == r->rsp,
+	   "RSP is what the program says of it, in the core's memory");
 	m = memory_at((uint64_t)marker);
 	ok(m && !strcmp(m, "in the child's memory"), "the core has the child's memory");
 	ok(memory_at(r->rsp), "the core has its stack");
@@ -254,7 +266,8 @@ static void test_loop(void)
 	kill(pid, SIGQUIT);
 	if (!died(pid, SIGQUIT, "killed while it computes"))
 		return;
-	ok(r->rip == (unsigned long)loop_at && r->rbx == 0x77, "killed while it computes: RIP is in its loop");
+	ok(r->rip == (unsigned long)loop_at && r->rbx == 0x77,
+	   "killed while it computes: RIP is in its loop");
 	ok_eq(r->orig_rax, -1, "killed while it computes: no system call");
 	ok(core.si.si_signo == SIGQUIT && core.si.si_code == SI_USER && core.si.si_pid == getpid(),
 	   "killed while it computes: NT_SIGINFO says who did it");
@@ -272,8 +285,10 @@ static void test_sleep(void)
 	if (!died(pid, SIGQUIT, "killed in a call"))
 		return;
 	ok_eq(r->orig_rax, SYS_pause, "killed in a call: orig_rax is its number");
-	code = (const void *)(r->rip - 2);	/* this process has the same code at the same place */
-	ok(code[0] == 0x0f && code[1] == 0x05, "killed in a call: RIP is behind its SYSCALL instruction");
+	/* this process has the same code at the same place */
+	code = (const void *)(r->rip - 2);
+	ok(code[0] == 0x0f && code[1] == 0x05,
+	   "killed in a call: RIP is behind its SYSCALL instruction");
 	gone();
 }
 
@@ -281,12 +296,14 @@ static void test_threads(void)
 {
 	int st = status_of(child(die_with_threads));
 
-	ok(WIFSIGNALED(st) && WTERMSIG(st) == SIGABRT && WCOREDUMP(st), "abort() in a thread: SIGABRT and a core");
+	ok(WIFSIGNALED(st) && WTERMSIG(st) == SIGABRT && WCOREDUMP(st),
+	   "abort() in a thread: SIGABRT and a core");
 	if (!ok(load_core(0), "abort() in a thread: there is a core"))
 		return;
 	read_notes();
 	ok_eq(core.threads, 2, "abort() in a thread: both threads are in it");
-	ok(core.first.pr_cursig == SIGABRT && core.first.pr_pid != core.first.pr_pgrp && core.si.si_code == SI_TKILL,
+	ok(core.first.pr_cursig == SIGABRT && core.first.pr_pid != core.first.pr_pgrp &&
+	   core.si.si_code == SI_TKILL,
 	   "abort() in a thread: the one that did it comes first");
 	gone();
 }
@@ -313,7 +330,8 @@ int main(void)
 		bail("mkdtemp: %s", strerror(errno));
 	note = shared(4096);
 	st = status_of(child(die_without_core));
-	ok(WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV && !WCOREDUMP(st), "no core where RLIMIT_CORE is 0");
+	ok(WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV && !WCOREDUMP(st),
+	   "no core where RLIMIT_CORE is 0");
 	if (cores_are_here()) {
 		test_fault();
 		test_loop();

@@ -75,7 +75,7 @@ static void test_start(void)
 	ok_child(exec_closed, "a new program has 0, 1 and 2, and no other");
 }
 
-/* ---- Going on without any --------------------------------------------------------------- */
+/* ---- Going on without any ----------------------------------------------- */
 
 static volatile int handled;
 
@@ -159,7 +159,7 @@ static void close_on_exec(void)
 	need(status_of(pid) == 0);
 }
 
-/* ---- All of them ---------------------------------------------------------------------------- */
+/* ---- All of them -------------------------------------------------------- */
 
 #define LIMIT	64
 
@@ -193,7 +193,7 @@ static void any_number(void)
 	go_on();
 }
 
-/* ---- Passing one on ----------------------------------------------------------------------------- */
+/* ---- Passing one on ----------------------------------------------------- */
 
 static int pair[2];
 
@@ -201,7 +201,8 @@ static void send_fd(void)
 {
 	char data = 'd', control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { &data, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	int fd = memfd_create("passed", 0);
 
@@ -217,7 +218,8 @@ static void test_passed(void)
 {
 	char data, control[CMSG_SPACE(sizeof(int))], text[8] = "";
 	struct iovec iov = { &data, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	int fd = -1;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
@@ -241,7 +243,8 @@ int main(int argc, char **argv)
 	ok_child(close_each, "close() of 3 to 1023 and going on");
 	ok_child(close_all, "all closed, 0 to 2 too, and going on");
 	ok_child(close_on_exec, "close_range(CLOEXEC): open until execve()");
-	ok_child(run_out, "every number up to RLIMIT_NOFILE is the program's; EMFILE, and going on");
+	ok_child(run_out,
+		 "every number up to RLIMIT_NOFILE is the program's; EMFILE, and going on");
 	ok_child(any_number, "dup2() to every number up to 1023, and going on");
 	test_passed();
 	return tap_done();

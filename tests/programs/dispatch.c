@@ -28,10 +28,12 @@ extern const char outside_call_on[];
 long inside_call(long nr, long a, long b, long c);
 extern const char inside_start[], inside_end[];
 __asm__(".pushsection .text\n"
-	"outside_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\tmovq %rcx, %rdx\n\tsyscall\n"
+	"outside_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\t"
+	"movq %rcx, %rdx\n\tsyscall\n"
 	"outside_call_on:\n\tret\n\tnop\n\tnop\n"
 	"inside_start:\n"
-	"inside_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\tmovq %rcx, %rdx\n\tsyscall\n"
+	"inside_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\t"
+	"movq %rcx, %rdx\n\tsyscall\n"
 	"\tret\n"
 	"restore:\n\tmovl $15, %eax\n\tsyscall\n"	/* rt_sigreturn(): within the range, too */
 	"\tnop\n"				/* RIP behind SYSCALL must still be within */
@@ -74,7 +76,8 @@ static void on_sigsys(int sig, siginfo_t *si, void *context)
 /* sigaction() of libc brings a restorer outside of the range. */
 static void handle_sigsys(void)
 {
-	struct { void *handler; unsigned long flags; const void *restorer; unsigned long mask; } ksa = {
+	struct { void *handler; unsigned long flags; const void *restorer; unsigned long mask;
+		 } ksa = {
 		on_sigsys, SA_SIGINFO | 0x04000000 /* SA_RESTORER */, restore, 0
 	};
 
@@ -105,12 +108,14 @@ static void basic(void)
 		need(r == 777777 && in == pid && saw.times == i);
 	}
 	need(saw.code == SYS_USER_DISPATCH && saw.nr == SYS_getpid && saw.addr == outside_call_on &&
-	     saw.rip == (uintptr_t)outside_call_on && saw.rax == SYS_getpid && saw.selector_then == BLOCK);
+	     saw.rip == (uintptr_t)outside_call_on && saw.rax == SYS_getpid &&
+		     saw.selector_then == BLOCK);
 	selector = BLOCK;
 	{
 		static const char text[] = "# written by the handler\n";
 		long n = outside_call(SYS_write, 1, (long)text, sizeof(text) - 1);
-		long bad = outside_call(SYS_close, 12345, 0, 0), none = outside_call(100000, 0, 0, 0);
+		long bad = outside_call(SYS_close, 12345, 0, 0),
+			none = outside_call(100000, 0, 0, 0);
 
 		selector = ALLOW;
 		need(n == sizeof(text) - 1 && bad == -EBADF && none == -ENOSYS && saw.times == 203);
@@ -169,8 +174,10 @@ static void per_thread(void)
 static void errors(void)
 {
 	need(prctl(PR_SET_SYSCALL_USER_DISPATCH, 7, 0, 0, 0) == -1 && errno == EINVAL);
-	need(prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 1, 0, 0) == -1 && errno == EINVAL);
-	need(prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, -1L) == -1 && errno == EFAULT);
+	need(prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 1, 0, 0) == -1 &&
+	     errno == EINVAL);
+	need(prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, -1L) == -1 &&
+	     errno == EFAULT);
 }
 
 static int touched;
@@ -178,7 +185,8 @@ static int touched;
 /* Faults and computing are no calls. */
 static void quiet(void)
 {
-	char *m = mmap(NULL, 100 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *m = mmap(NULL, 100 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	handle_sigsys();
 	need(!dispatch(1));

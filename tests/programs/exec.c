@@ -34,7 +34,7 @@ static int run_again(char *const argv[], char *const envp[])
 	return WIFEXITED(st) ? WEXITSTATUS(st) : -1;
 }
 
-/* ---- In the new program ------------------------------------------------------------------ */
+/* ---- In the new program ------------------------------------------------- */
 
 #define wanted(cond) do {							\
 	if (!(cond)) {								\
@@ -47,7 +47,8 @@ static int has_args(int argc, char **argv)
 {
 	wanted(argc == 5);
 	wanted(!strcmp(argv[0], "a name of its own"));
-	wanted(!strcmp(argv[2], "") && !strcmp(argv[3], "two words") && !strcmp(argv[4], "\xff\x01"));
+	wanted(!strcmp(argv[2], "") && !strcmp(argv[3], "two words") &&
+	       !strcmp(argv[4], "\xff\x01"));
 	wanted(!argv[5]);
 	wanted(environ[0] && environ[1] && !environ[2]);
 	wanted(!strcmp(getenv("FIRST"), "1") && !strcmp(getenv("SECOND"), "with = in it"));
@@ -83,7 +84,7 @@ static int has_auxv(void)
 	return 0;
 }
 
-/* After an exec: handlers are gone, what was ignored still is, the mask and what is pending stay. */
+/* After an exec: handlers are gone; what was ignored still is; mask and pending signals stay. */
 static int has_signals(void)
 {
 	struct sigaction sa;
@@ -158,7 +159,7 @@ static int runs(int argc, char **argv)
 	return strcmp(argv[1], "--chain") ? 3 : getpid() == atoi(argv[3]) ? 0 : 2;
 }
 
-/* ---- What it is given ------------------------------------------------------------------------ */
+/* ---- What it is given --------------------------------------------------- */
 
 static void test_given(void)
 {
@@ -178,7 +179,7 @@ static void test_given(void)
 	ok_eq(run_again(auxv, environ), 0, "the auxiliary vector");
 }
 
-/* ---- What stays -------------------------------------------------------------------------------- */
+/* ---- What stays --------------------------------------------------------- */
 
 static void ignore(int sig)
 {
@@ -221,7 +222,8 @@ static void exec_rest(void)
 
 	setpgid(0, 0);
 	umask(0123);
-	need(!setrlimit(RLIMIT_NOFILE, &lim) && !setitimer(ITIMER_REAL, &it, NULL) && !chdir("/proc"));
+	need(!setrlimit(RLIMIT_NOFILE, &lim) && !setitimer(ITIMER_REAL, &it, NULL) &&
+	     !chdir("/proc"));
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	snprintf(ppid, sizeof(ppid), "%d", getppid());
 	execl(self, "exec", "--rest", pid, ppid, (char *)NULL);
@@ -263,7 +265,7 @@ static void exec_from_handler(void)
 	raise(SIGUSR1);
 }
 
-/* ---- What fails, and what it leaves -------------------------------------------------------------- */
+/* ---- What fails, and what it leaves ------------------------------------- */
 
 static char dir[] = "/tmp/exec-XXXXXX";
 
@@ -306,8 +308,10 @@ static void test_fails(void)
 	fails(make_file("plain", "data", 4, 0644), args, EACCES, "a file without the right");
 	fails("/proc", args, EACCES, "a directory");
 	fails(make_file("noexec", "data", 4, 0755), args, ENOEXEC, "a file that is no program");
-	fails(make_file("broken", &broken, sizeof(broken), 0755), args, ENOEXEC, "a broken ELF file");
-	fails(make_file("script", "#!/no/such/shell\n", 17, 0755), args, ENOENT, "a script without its shell");
+	fails(make_file("broken", &broken, sizeof(broken), 0755), args, ENOEXEC,
+	      "a broken ELF file");
+	fails(make_file("script", "#!/no/such/shell\n", 17, 0755), args, ENOENT,
+	      "a script without its shell");
 	huge[1] = malloc(200 << 10);
 	memset(huge[1], 'x', 200 << 10);
 	huge[1][(200 << 10) - 1] = 0;
@@ -356,9 +360,11 @@ int main(int argc, char **argv)
 	if (!mkdtemp(dir))
 		bail("mkdtemp: %s", strerror(errno));
 	test_given();
-	ok_child(exec_signals, "handlers and the alternate stack go; ignored, blocked and pending signals stay");
+	ok_child(exec_signals,
+		 "handlers and the alternate stack go; ignored, blocked and pending signals stay");
 	ok_child(exec_fds, "open files stay, with their position; O_CLOEXEC closes");
-	ok_child(exec_rest, "pid, parent, group, umask, limits, timer, directory stay; the name is the file's");
+	ok_child(exec_rest,
+		 "pid, parent, group, umask, limits, timer, directory stay; the name is the file's");
 	ok_child(exec_chain, "ten programs, one after the other, in one process");
 	ok_child(exec_from_thread, "from a thread, too");
 	ok_child(exec_from_handler, "and from a signal handler");

@@ -32,7 +32,7 @@ static size_t vm_size(void)
 	return pages * 4096;
 }
 
-/* ---- Memory ---------------------------------------------------------------------------- */
+/* ---- Memory ------------------------------------------------------------- */
 
 static void nothing(void)
 {
@@ -80,7 +80,7 @@ static void limit_memlock(void)
 	need(!munlock(p, 4096));
 }
 
-/* ---- CPU time ------------------------------------------------------------------------------ */
+/* ---- CPU time ----------------------------------------------------------- */
 
 static volatile unsigned long work;
 static volatile int warned;
@@ -139,7 +139,7 @@ static void test_cpu(void)
 	ok(after.ru_minflt > before.ru_minflt, "faults are counted");
 }
 
-/* ---- Files, children ---------------------------------------------------------------------------- */
+/* ---- Files, children ---------------------------------------------------- */
 
 static void on_xfsz(int sig)
 {
@@ -186,12 +186,14 @@ static void test_others(void)
 
 	ok(getrlimit(RLIMIT_NOFILE, &old) == 0 && old.rlim_cur > 0, "getrlimit()");
 	other = child(waits);
-	ok(!prlimit(other, RLIMIT_NOFILE, &lim, NULL) && !prlimit(other, RLIMIT_NOFILE, NULL, &old) && old.rlim_cur == 77 &&
+	ok(!prlimit(other, RLIMIT_NOFILE, &lim, NULL) &&
+	   !prlimit(other, RLIMIT_NOFILE, NULL, &old) && old.rlim_cur == 77 &&
 	   old.rlim_max == 88, "prlimit() of a child");
 	kill(other, SIGKILL);
 	status_of(other);
 	errno = 0;
-	ok(getpriority(PRIO_PROCESS, 0) == 0 && !errno && !setpriority(PRIO_PROCESS, 0, 3) && getpriority(PRIO_PROCESS, 0) == 3,
+	ok(getpriority(PRIO_PROCESS, 0) == 0 && !errno && !setpriority(PRIO_PROCESS, 0, 3) &&
+	   getpriority(PRIO_PROCESS, 0) == 3,
 	   "setpriority()");
 }
 
@@ -201,7 +203,8 @@ int main(void)
 	ok_child(limit_data, "RLIMIT_DATA: brk() and mmap() fail");
 	if (getuid() == 0) {
 		ok_child(limit_memlock, "RLIMIT_MEMLOCK: mlock() fails");
-		ok_child(limit_nproc, "RLIMIT_NPROC: fork(), vfork() and threads fail, and the program goes on");
+		ok_child(limit_nproc,
+			 "RLIMIT_NPROC: fork(), vfork() and threads fail, and the program goes on");
 	} else {
 		skip(2, "not the administrator");
 	}

@@ -40,13 +40,14 @@ static void init(pthread_mutex_t *m, int type, int robust, int protocol, int psh
 	pthread_mutexattr_settype(&attr, type);
 	pthread_mutexattr_setrobust(&attr, robust ? PTHREAD_MUTEX_ROBUST : PTHREAD_MUTEX_STALLED);
 	pthread_mutexattr_setprotocol(&attr, protocol);
-	pthread_mutexattr_setpshared(&attr, pshared ? PTHREAD_PROCESS_SHARED : PTHREAD_PROCESS_PRIVATE);
+	pthread_mutexattr_setpshared(&attr,
+				     pshared ? PTHREAD_PROCESS_SHARED : PTHREAD_PROCESS_PRIVATE);
 	if (pthread_mutex_init(m, &attr))
 		bail("pthread_mutex_init");
 	pthread_mutexattr_destroy(&attr);
 }
 
-/* ---- Exclusion ------------------------------------------------------------------------- */
+/* ---- Exclusion ---------------------------------------------------------- */
 
 static pthread_mutex_t *lock;
 static volatile long counter;
@@ -74,7 +75,8 @@ static void test_exclusion(void)
 		{ "an error-checking mutex", PTHREAD_MUTEX_ERRORCHECK, 0, PTHREAD_PRIO_NONE },
 		{ "a robust mutex", PTHREAD_MUTEX_NORMAL, 1, PTHREAD_PRIO_NONE },
 		{ "a priority-inheriting mutex", PTHREAD_MUTEX_NORMAL, 0, PTHREAD_PRIO_INHERIT },
-		{ "a robust priority-inheriting mutex", PTHREAD_MUTEX_NORMAL, 1, PTHREAD_PRIO_INHERIT },
+		{ "a robust priority-inheriting mutex", PTHREAD_MUTEX_NORMAL, 1,
+		  PTHREAD_PRIO_INHERIT },
 	};
 	pthread_mutex_t m;
 	pthread_t t[THREADS];
@@ -92,7 +94,7 @@ static void test_exclusion(void)
 	}
 }
 
-/* ---- Owners that die --------------------------------------------------------------------- */
+/* ---- Owners that die ---------------------------------------------------- */
 
 static void *lock_and_end(void *arg)
 {
@@ -151,7 +153,8 @@ static void owner_died(const char *how)
 	if (err == EOWNERDEAD) {
 		pthread_mutex_consistent(lock);
 		pthread_mutex_unlock(lock);
-		ok_eq(pthread_mutex_lock(lock), 0, "%s: made consistent, it is as good as new", how);
+		ok_eq(pthread_mutex_lock(lock), 0, "%s: made consistent, it is as good as new",
+		      how);
 		pthread_mutex_unlock(lock);
 	}
 }
@@ -191,30 +194,34 @@ static void test_robust(int protocol, const char *kind)
 	status_of(child(lock_and_exit));
 	ok_eq(pthread_mutex_lock(lock), EOWNERDEAD, "an owner dies once more");
 	pthread_mutex_unlock(lock);
-	ok_eq(pthread_mutex_lock(lock), ENOTRECOVERABLE, "released without having been made consistent: for ever lost");
+	ok_eq(pthread_mutex_lock(lock), ENOTRECOVERABLE,
+	      "released without having been made consistent: for ever lost");
 	munmap(lock, 4096);
 }
 
-/* ---- Priority inheritance, by the bare calls -------------------------------------------------- */
+/* ---- Priority inheritance, by the bare calls ---------------------------- */
 
 static void test_pi_raw(void)
 {
 	static uint32_t word;
 	pthread_mutex_t m;
 
-	ok_eq(syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, NULL, NULL, 0), 0, "FUTEX_LOCK_PI of a free lock");
+	ok_eq(syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, NULL, NULL, 0), 0,
+	      "FUTEX_LOCK_PI of a free lock");
 	ok_eq(word & FUTEX_TID_MASK, gettid_(), "it has the owner's tid");
-	ok(syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, NULL, NULL, 0) == -1 && errno == EDEADLK, "twice: EDEADLK");
+	ok(syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, NULL, NULL, 0) == -1 && errno == EDEADLK,
+	   "twice: EDEADLK");
 	ok_eq(syscall(SYS_futex, &word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), 0, "FUTEX_UNLOCK_PI");
 	ok_eq(word, 0, "it is free");
 	init(&m, PTHREAD_MUTEX_ERRORCHECK, 0, PTHREAD_PRIO_INHERIT, 0);
 	pthread_mutex_lock(&m);
-	ok_eq(pthread_mutex_lock(&m), EDEADLK, "a priority-inheriting error-checking mutex, twice: EDEADLK");
+	ok_eq(pthread_mutex_lock(&m), EDEADLK,
+	      "a priority-inheriting error-checking mutex, twice: EDEADLK");
 	pthread_mutex_unlock(&m);
 	ok_eq(pthread_mutex_unlock(&m), EPERM, "unlocked twice: EPERM");
 }
 
-/* ---- Condition variables, barriers, semaphores --------------------------------------------------- */
+/* ---- Condition variables, barriers, semaphores -------------------------- */
 
 static pthread_mutex_t plain = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -305,7 +312,8 @@ static void test_others(void)
 	all(take_turns, &wrong);
 	ok_eq(turn, THREADS * 50, "four threads take turns by a condition variable");
 	pthread_mutex_lock(&plain);
-	ok_eq(pthread_cond_timedwait(&changed, &plain, &past), ETIMEDOUT, "pthread_cond_timedwait() times out");
+	ok_eq(pthread_cond_timedwait(&changed, &plain, &past), ETIMEDOUT,
+	      "pthread_cond_timedwait() times out");
 	pthread_mutex_unlock(&plain);
 
 	pthread_barrier_init(&barrier, NULL, THREADS);

@@ -19,7 +19,8 @@
 long known_call(long nr, long a, long b, long c);
 extern const char known_call_on[];
 __asm__(".pushsection .text\n"
-	"known_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\tmovq %rcx, %rdx\n\tsyscall\n"
+	"known_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\t"
+	"movq %rcx, %rdx\n\tsyscall\n"
 	"known_call_on:\n\tret\n"
 	".popsection");
 
@@ -35,7 +36,8 @@ static int ask_about(int nr)
 	struct sock_fprog prog = { 4, code };
 
 	need(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+			    &prog);
 }
 
 static int pair[2];
@@ -44,7 +46,8 @@ static void pass(int fd)
 {
 	char data = 'd', control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { &data, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -58,7 +61,8 @@ static int passed(void)
 {
 	char data, control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &data, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	int fd = -1;
 
 	if (recvmsg(pair[0], &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
@@ -96,7 +100,7 @@ static void asks(void)
 		need(known_call(SYS_getppid, 100 + i, 0, 0) == 2 * i);
 }
 
-/* ---- The one that answers -------------------------------------------------------------------- */
+/* ---- The one that answers ----------------------------------------------- */
 
 static int listener;
 static struct seccomp_notif req;
@@ -107,13 +111,16 @@ static int asked(pid_t pid, long arg)
 	memset(&req, 0, sizeof(req));
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req))
 		return 0;
-	return req.pid == (uint32_t)pid && req.data.nr == SYS_getppid && req.data.arch == AUDIT_ARCH_X86_64 &&
-		req.data.args[0] == (uint64_t)arg && req.data.instruction_pointer == (uintptr_t)known_call_on;
+	return req.pid == (uint32_t)pid && req.data.nr == SYS_getppid &&
+		req.data.arch == AUDIT_ARCH_X86_64 &&
+		req.data.args[0] == (uint64_t)arg &&
+			req.data.instruction_pointer == (uintptr_t)known_call_on;
 }
 
 static int answer(long val, int error, unsigned int flags)
 {
-	struct seccomp_notif_resp resp = { .id = req.id, .val = val, .error = error, .flags = flags };
+	struct seccomp_notif_resp resp = { .id = req.id, .val = val, .error = error,
+					   .flags = flags };
 
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
 }
@@ -143,13 +150,17 @@ static void test_answers(void)
 	add.id = req.id;
 	add.srcfd = (uint32_t)p[0];
 	st = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-	ok(good && st >= 0 && !answer(st, 0, 0), "another one is answered by a descriptor made in the program");
-	ok(asked(pid, 3) && !answer(0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE), "another one is let through");
+	ok(good && st >= 0 && !answer(st, 0, 0),
+	   "another one is answered by a descriptor made in the program");
+	ok(asked(pid, 3) && !answer(0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE),
+	   "another one is let through");
 
 	good = asked(pid, 4);
 	kill(pid, SIGUSR1);
 	/* It goes on with EINTR; the question is void then. */
-	ok(good && eventually(ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &req.id) == -1 && errno == ENOENT),
+	ok(good &&
+	   eventually(ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &req.id) == -1 &&
+		      errno == ENOENT),
 	   "a signal ends the wait");
 	good = 1;
 	for (long i = 0; i < 50; i++)

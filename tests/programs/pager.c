@@ -65,7 +65,7 @@ static int all_once(int from, int to)
 	return 1;
 }
 
-/* ---- A collector: which pages have been written -------------------------------------------- */
+/* ---- A collector: which pages have been written ------------------------- */
 
 static void on_dirty(int sig, siginfo_t *si, void *uc)
 {
@@ -90,7 +90,8 @@ static void test_collector(void)
 	on_segv(on_dirty);
 	for (size_t i = 0; i < PAGES; i++)
 		area[i * PAGE + i]++;
-	ok(faults == PAGES && all_once(0, PAGES), "each of 200 read-only pages faults once when written");
+	ok(faults == PAGES && all_once(0, PAGES),
+	   "each of 200 read-only pages faults once when written");
 	ok_eq(wrong, 0, "each as a write, SEGV_ACCERR");
 	for (size_t i = 0; i < PAGES; i++) {
 		area[i * PAGE + i + 1]++;
@@ -108,7 +109,7 @@ static void test_collector(void)
 	munmap(area, PAGES * PAGE);
 }
 
-/* ---- A pager: contents come with the first touch ------------------------------------------------ */
+/* ---- A pager: contents come with the first touch ------------------------ */
 
 static char *behind;		/* the same memory, always writable */
 
@@ -135,9 +136,9 @@ static void on_missing(int sig, siginfo_t *si, void *uc)
 
 static int contents_right(void)
 {
-	for (long page = 0; page < PAGES; page++)
+	for (size_t page = 0; page < PAGES; page++)
 		for (size_t i = 0; i < PAGE; i += 512)
-			if (*(uint64_t *)(area + (size_t)page * PAGE + i) != ((uint64_t)page << 32 | i))
+			if (*(uint64_t *)(area + page * PAGE + i) != (page << 32 | i))
 				return 0;
 	return 1;
 }
@@ -165,14 +166,15 @@ static void test_pager(void)
 	/* away with them, by the file: they are missing again, and zero */
 	if (ftruncate(fd, 0) || ftruncate(fd, PAGES * PAGE))
 		bail("ftruncate");
-	ok(area[5 * PAGE] == 0 && faults == PAGES, "what a truncation took away reads as zero, without a fault");
+	ok(area[5 * PAGE] == 0 && faults == PAGES,
+	   "what a truncation took away reads as zero, without a fault");
 	munmap(area, PAGES * PAGE);
 	munmap(behind, PAGES * PAGE);
 	behind = NULL;
 	close(fd);
 }
 
-/* ---- One instruction, many pages ------------------------------------------------------------------- */
+/* ---- One instruction, many pages ---------------------------------------- */
 
 static void test_strings(void)
 {
@@ -196,15 +198,17 @@ static void test_strings(void)
 	ok(faults == 2 && *(volatile uint64_t *)(area + 50 * PAGE - 3) == 0x0102030405060708,
 	   "a write across two pages: two faults");
 	__asm__ volatile("lock addl $5, (%0)" : : "r"(area + 60 * PAGE + 8) : "memory");
-	ok_eq(*(uint64_t *)(area + 60 * PAGE + 8), (60ULL << 32 | 8) + 5, "a locked instruction is done once");
+	ok_eq(*(uint64_t *)(area + 60 * PAGE + 8), (60ULL << 32 | 8) + 5,
+	      "a locked instruction is done once");
 	/* System calls say EFAULT instead, and make no signal. */
 	faults = 0;
-	ok(read(open("/dev/zero", O_RDONLY), area + 150 * PAGE, 10) == -1 && errno == EFAULT && !faults,
+	ok(read(open("/dev/zero", O_RDONLY), area + 150 * PAGE, 10) == -1 && errno == EFAULT &&
+	   !faults,
 	   "read() into a missing page: EFAULT, no fault");
 	munmap(area, PAGES * PAGE);
 }
 
-/* ---- A stack that is paged ------------------------------------------------------------------------------ */
+/* ---- A stack that is paged ---------------------------------------------- */
 
 static __attribute__((noinline)) long deep(long n)
 {
@@ -216,7 +220,8 @@ static __attribute__((noinline)) long deep(long n)
 
 long on_stack(void *top, long (*fn)(long), long arg);
 __asm__(".pushsection .text\n"
-	"on_stack:\n\tpushq %rbx\n\tmovq %rsp, %rbx\n\tmovq %rdi, %rsp\n\tmovq %rdx, %rdi\n\tcall *%rsi\n\t"
+	"on_stack:\n\tpushq %rbx\n\tmovq %rsp, %rbx\n\tmovq %rdi, %rsp\n\tmovq %rdx, %rdi\n\t"
+	"call *%rsi\n\t"
 	"movq %rbx, %rsp\n\tpopq %rbx\n\tret\n"
 	".popsection");
 
@@ -229,13 +234,15 @@ static void test_stack(void)
 	new_area(PROT_NONE);
 	sigaltstack(&ss, NULL);
 	sigaction(SIGSEGV, &sa, NULL);
-	ok_eq(on_stack(area + PAGES * PAGE, deep, 50), 50, "a deep recursion on a stack whose pages are missing");
-	ok(faults >= 25 && all_once(PAGES - faults, PAGES), "its pages came one by one, on an alternate signal stack");
+	ok_eq(on_stack(area + PAGES * PAGE, deep, 50), 50,
+	      "a deep recursion on a stack whose pages are missing");
+	ok(faults >= 25 && all_once(PAGES - faults, PAGES),
+	   "its pages came one by one, on an alternate signal stack");
 	sigaltstack(&off, NULL);
 	munmap(area, PAGES * PAGE);
 }
 
-/* ---- A write barrier, and the way back -------------------------------------------------------------------- */
+/* ---- A write barrier, and the way back ---------------------------------- */
 
 static char *saved[PAGES];
 
@@ -305,7 +312,7 @@ static void test_barrier(void)
 	munmap(area, PAGES * PAGE);
 }
 
-/* ---- Threads ------------------------------------------------------------------------------------------------ */
+/* ---- Threads ------------------------------------------------------------ */
 
 static atomic_int unexpected;
 
@@ -343,7 +350,8 @@ static void test_threads(void)
 		pthread_join(t[i], NULL);
 	for (size_t i = 0; i < PAGES; i++)
 		good &= *(int *)(area + i * PAGE) == 4;
-	ok(good && !unexpected, "four threads add to 200 pages that are missing at first: nothing is lost");
+	ok(good && !unexpected,
+	   "four threads add to 200 pages that are missing at first: nothing is lost");
 	munmap(area, PAGES * PAGE);
 }
 

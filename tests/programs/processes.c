@@ -14,7 +14,7 @@
 
 static const char *self_path = "/proc/self/exe";
 
-/* ---- Memory after fork() ------------------------------------------------------------ */
+/* ---- Memory after fork() ------------------------------------------------ */
 
 static volatile int global = 1;
 static int *heap, *shm;
@@ -48,7 +48,8 @@ static void test_memory(void)
 	shm = shared(PAGE);
 	*heap = *shm = 1;
 	ok_child(change_all, "a child changes all its memory");
-	ok(global == 1 && *heap == 1 && local == 1, "its parent does not see that: data, heap, stack");
+	ok(global == 1 && *heap == 1 && local == 1,
+	   "its parent does not see that: data, heap, stack");
 	ok_eq(*shm, 2, "its parent sees what it wrote to shared memory");
 
 	if (pipe(pipe_fd))
@@ -86,14 +87,15 @@ static void test_many_pages(void)
 	/* not those that the child looks at to see that it has its own */
 	for (size_t i = 0; i < BIG; i += 2)
 		big[i * PAGE] = 'q';
-	ok_eq(status_of(pid), 0, "200 pages, each written by the child, the parent or both: the child's view");
+	ok_eq(status_of(pid), 0,
+	      "200 pages, each written by the child, the parent or both: the child's view");
 	for (size_t i = 0; i < BIG; i++)
 		good &= big[i * PAGE] == (i & 1 ? 'p' : 'q');
 	ok(good, "200 pages: the parent's view");
 	munmap(big, BIG * PAGE);
 }
 
-/* ---- Many, nested, from odd places ------------------------------------------------------ */
+/* ---- Many, nested, from odd places -------------------------------------- */
 
 static int code;
 
@@ -158,12 +160,13 @@ static void test_odd_places(void)
 	if (!forked)
 		_exit(global == 77 && !in_handler_depth ? 55 : 1);
 	st = status_of(forked);
-	ok(WIFEXITED(st) && WEXITSTATUS(st) == 55, "a child made in a signal handler returns from it");
+	ok(WIFEXITED(st) && WEXITSTATUS(st) == 55,
+	   "a child made in a signal handler returns from it");
 	ok_eq(global, 1, "and its parent too, with its own memory");
 	signal(SIGUSR1, SIG_DFL);
 }
 
-/* ---- vfork() -------------------------------------------------------------------------------- */
+/* ---- vfork() ------------------------------------------------------------ */
 
 static volatile int touched;
 
@@ -180,7 +183,8 @@ static void test_vfork(void)
 		local = 6;
 		_exit(7);
 	}
-	ok(touched == 5 && local == 6, "vfork(): the parent sees what the child wrote, and waited for it");
+	ok(touched == 5 && local == 6,
+	   "vfork(): the parent sees what the child wrote, and waited for it");
 	waitpid(pid, &st, 0);
 	ok(WIFEXITED(st) && WEXITSTATUS(st) == 7, "vfork() and _exit(): the status");
 	for (volatile int i = 0; i < 20; i++) {
@@ -204,7 +208,7 @@ static void test_vfork(void)
 	ok(WIFEXITED(st) && WEXITSTATUS(st) == 3, "system()");
 }
 
-/* ---- Waiting --------------------------------------------------------------------------------- */
+/* ---- Waiting ------------------------------------------------------------ */
 
 static void wait_for_kill(void)
 {
@@ -240,13 +244,15 @@ static void test_wait(void)
 	ok_eq(waitpid(pid, &st, WCONTINUED), pid, "WCONTINUED tells of going on");
 	ok(WIFCONTINUED(st), "wait status of going on");
 	kill(pid, SIGKILL);
-	ok(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT) == 0 && si.si_code == CLD_KILLED && si.si_status == SIGKILL &&
+	ok(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT) == 0 && si.si_code == CLD_KILLED &&
+	   si.si_status == SIGKILL &&
 	   si.si_pid == pid, "waitid(WNOWAIT): CLD_KILLED");
 	ok_eq(wait4(pid, &st, 0, &ru), pid, "wait4() takes it");
 	ok(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL, "wait status of SIGKILL");
 	ok(waitpid(-1, &st, 0) == -1 && errno == ECHILD, "ECHILD when there is no child");
 	ok(times(&t) != (clock_t)-1, "times()");
-	ok(getrusage(RUSAGE_CHILDREN, &ru) == 0 && ru.ru_minflt > 0, "getrusage() of the children counts their faults");
+	ok(getrusage(RUSAGE_CHILDREN, &ru) == 0 && ru.ru_minflt > 0,
+	   "getrusage() of the children counts their faults");
 }
 
 static void echo(void)
@@ -271,10 +277,11 @@ static void test_pipe(void)
 	for (int i = 0; i < 100; i++)
 		writes += write(pipe_fd[1], "x", 1) == 1;
 	close(pipe_fd[1]);
-	ok(status_of(pid) == 0 && *shm == 100 && writes == 100, "100 bytes to a child by a pipe, and its end");
+	ok(status_of(pid) == 0 && *shm == 100 && writes == 100,
+	   "100 bytes to a child by a pipe, and its end");
 }
 
-/* ---- Groups, sessions, orphans ------------------------------------------------------------------ */
+/* ---- Groups, sessions, orphans ------------------------------------------ */
 
 static void own_group(void)
 {
@@ -375,23 +382,26 @@ static void test_family(void)
 	ok_eq(status_of(pid), 0, "a parent ends before its child");
 	st = -1;
 	ok(wait(&st) > 0 && st == 0, "the orphan ends well, here");
-	ok(shm[0] && shm[1] == getpid(), "it has a new parent, and the memory it shared with the old one");
+	ok(shm[0] && shm[1] == getpid(),
+	   "it has a new parent, and the memory it shared with the old one");
 
 	memset(shm, 0, 16);
 	pid = child(pdeathsig_chain);
 	ok_eq(status_of(pid), 0, "a parent of a child with PR_SET_PDEATHSIG ends");
 	pid = wait(&st);
-	ok(pid == *shm && WIFSIGNALED(st) && WTERMSIG(st) == SIGUSR2, "PR_SET_PDEATHSIG: the child is killed");
+	ok(pid == *shm && WIFSIGNALED(st) && WTERMSIG(st) == SIGUSR2,
+	   "PR_SET_PDEATHSIG: the child is killed");
 
 	memset(shm, 0, 16);
 	shm[3] = getsid(0);
 	pid = child(daemon_lives);
 	ok_eq(status_of(pid), 0, "daemon(): the first process ends");
-	ok(wait(&st) > 0 && st == 0 && shm[0] && shm[1], "daemon(): the other goes on in a session of its own");
+	ok(wait(&st) > 0 && st == 0 && shm[0] && shm[1],
+	   "daemon(): the other goes on in a session of its own");
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-/* ---- What the process is ---------------------------------------------------------------------------- */
+/* ---- What the process is ------------------------------------------------ */
 
 static void test_identity(void)
 {

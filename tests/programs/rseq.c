@@ -22,7 +22,7 @@ static volatile struct rseq *mine(void)
 	return (void *)((char *)__builtin_thread_pointer() + __rseq_offset);
 }
 
-/* ---- CPU numbers ----------------------------------------------------------------------- */
+/* ---- CPU numbers -------------------------------------------------------- */
 
 static int numbers_agree(void)
 {
@@ -79,7 +79,7 @@ static void test_numbers(void)
 	ok_child(child_agrees, "they agree in a child");
 }
 
-/* ---- Critical sections ---------------------------------------------------------------------- */
+/* ---- Critical sections -------------------------------------------------- */
 
 /*
  * section(flag): a critical section that waits in a loop until it is aborted. It gives 1 then; 2 if
@@ -167,7 +167,7 @@ static void test_preempted(void)
 	ok_eq(aborted, 5, "5 critical sections are aborted by a preemption");
 }
 
-/* ---- Registration --------------------------------------------------------------------------------- */
+/* ---- Registration ------------------------------------------------------- */
 
 static void *register_own(void *arg)
 {
@@ -180,7 +180,8 @@ static void *register_own(void *arg)
 	need(!syscall(SYS_rseq, &own, sizeof(own), 0, RSEQ_SIG));
 	need((int)own.cpu_id >= 0 && (int)own.cpu_id == sched_getcpu());
 	need(syscall(SYS_rseq, &own, sizeof(own), 0, RSEQ_SIG) == -1 && errno == EBUSY);
-	need(syscall(SYS_rseq, &own, sizeof(own), RSEQ_FLAG_UNREGISTER, RSEQ_SIG + 1) == -1 && errno == EPERM);
+	need(syscall(SYS_rseq, &own, sizeof(own), RSEQ_FLAG_UNREGISTER, RSEQ_SIG + 1) == -1 &&
+	     errno == EPERM);
 	need(!syscall(SYS_rseq, &own, sizeof(own), RSEQ_FLAG_UNREGISTER, RSEQ_SIG));
 	return arg;
 }

@@ -21,7 +21,7 @@
 #endif
 #define PAGE	4096UL
 
-/* ---- Filters ------------------------------------------------------------------------------ */
+/* ---- Filters ------------------------------------------------------------ */
 
 #define NR_IS(nr, then)								\
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1),			\
@@ -44,7 +44,8 @@ static long install(struct sock_filter *code, unsigned short len, unsigned int f
 long known_call(long nr, long a, long b, long c);
 extern const char known_call_on[];
 __asm__(".pushsection .text\n"
-	"known_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\tmovq %rcx, %rdx\n\tsyscall\n"
+	"known_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\t"
+	"movq %rcx, %rdx\n\tsyscall\n"
 	"known_call_on:\n\tret\n"
 	".popsection");
 
@@ -54,7 +55,7 @@ __attribute__((noreturn)) static void raw_exit(int status)
 		known_call(SYS_exit, status, 0, 0);
 }
 
-/* ---- Strict mode ----------------------------------------------------------------------------- */
+/* ---- Strict mode -------------------------------------------------------- */
 
 static volatile unsigned long work;
 
@@ -88,7 +89,7 @@ static void strict_bad(void)
 	raw_exit(0);
 }
 
-/* ---- What filters answer ---------------------------------------------------------------------- */
+/* ---- What filters answer ------------------------------------------------ */
 
 static void filter_errno(void)
 {
@@ -174,7 +175,8 @@ static void filter_trap(void)
 		need(known_call(SYS_getppid, 7, 8, 9) == 4242);
 		need(trap.times == i);
 	}
-	need(trap.code == SYS_SECCOMP && trap.nr == SYS_getppid && trap.arch == (int)AUDIT_ARCH_X86_64 && trap.err == 55);
+	need(trap.code == SYS_SECCOMP && trap.nr == SYS_getppid &&
+	     trap.arch == (int)AUDIT_ARCH_X86_64 && trap.err == 55);
 	need(trap.addr == known_call_on);
 	need(trap.rip == (uintptr_t)known_call_on);
 	need(trap.rax == SYS_getppid && trap.rdi == 7);
@@ -214,7 +216,7 @@ static void filter_kill_thread(void)
 	need(!pthread_join(t, NULL));
 }
 
-/* ---- Only some calls at all, and a life within them ---------------------------------------------- */
+/* ---- Only some calls at all, and a life within them --------------------- */
 
 static volatile int ticks;
 
@@ -237,9 +239,11 @@ static void allow_list(void)
 		RETURN(SECCOMP_RET_KILL_PROCESS),
 	};
 	struct itimerval it = { .it_interval.tv_usec = 1000, .it_value.tv_usec = 1000 };
-	char *big = mmap(NULL, 256 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *big = mmap(NULL, 256 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0);
 	/* in a GiB where nothing has been yet */
-	char *far = mmap((void *)0x123400000000, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *far = mmap((void *)0x123400000000, 16 * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int p[2];
 
 	signal(SIGALRM, on_tick);
@@ -297,7 +301,7 @@ static void no_sigreturn(void)
 	raise(SIGUSR1);
 }
 
-/* ---- Threads ------------------------------------------------------------------------------------ */
+/* ---- Threads ------------------------------------------------------------ */
 
 static volatile int tsync_ready, tsync_go, tsync_seen;
 
@@ -369,8 +373,10 @@ static void over_exec(void)
 /* The filter of the last one first: the strictest answer counts. */
 static void stacked(void)
 {
-	struct sock_filter one[] = { LOAD(nr), NR_IS(SYS_getppid, SECCOMP_RET_ERRNO | 1), RETURN(SECCOMP_RET_ALLOW) };
-	struct sock_filter two[] = { LOAD(nr), NR_IS(SYS_getppid, SECCOMP_RET_ERRNO | 2), RETURN(SECCOMP_RET_ALLOW) };
+	struct sock_filter one[] = { LOAD(nr), NR_IS(SYS_getppid, SECCOMP_RET_ERRNO | 1),
+				     RETURN(SECCOMP_RET_ALLOW) };
+	struct sock_filter two[] = { LOAD(nr), NR_IS(SYS_getppid, SECCOMP_RET_ERRNO | 2),
+				     RETURN(SECCOMP_RET_ALLOW) };
 
 	need(!INSTALL(one, 0) && !INSTALL(two, 0));
 	need(syscall(SYS_getppid) == -1 && errno == 2);
@@ -387,7 +393,8 @@ int main(int argc, char **argv)
 	ok_child(filter_trap, "filter: TRAP gives SIGSYS with the place and the number, 100 times");
 	ok_killed(filter_kill_process, SIGSYS, "filter: KILL_PROCESS");
 	ok_child(filter_kill_thread, "filter: KILL_THREAD ends one thread, the others go on");
-	ok_child(allow_list, "only read, write, exit_group and rt_sigreturn allowed: faults, signals and computing go on");
+	ok_child(allow_list,
+		 "only read, write, exit_group and rt_sigreturn allowed: faults, signals and computing go on");
 	ok_killed(allow_list_broken, SIGSYS, "another call kills");
 	ok_killed(no_sigreturn, SIGSYS, "rt_sigreturn() is filtered, too");
 	ok_child(tsync, "TSYNC from another thread");

@@ -15,7 +15,7 @@
 #define DF	0x400L
 #define ID	0x200000UL
 
-/* ---- A loop with known values in all registers ----------------------------------------- */
+/* ---- A loop with known values in all registers -------------------------- */
 
 #define REDZONE	128
 #define XREGS	16
@@ -47,11 +47,12 @@ void call(void);
 extern const char call_end[];
 
 #define EACH_GPR(op)								\
-	op(0, "rax") op(1, "rcx") op(2, "rdx") op(3, "rbx") op(5, "rbp") op(6, "rsi") op(7, "rdi")	\
-	op(8, "r8") op(9, "r9") op(10, "r10") op(11, "r11") op(12, "r12") op(13, "r13") op(14, "r14")	\
-	op(15, "r15")
-#define EACH_X(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12)	\
-	op(13) op(14) op(15)
+	op(0, "rax") op(1, "rcx") op(2, "rdx") op(3, "rbx") op(5, "rbp") op(6, "rsi")	\
+	op(7, "rdi") op(8, "r8") op(9, "r9") op(10, "r10") op(11, "r11") op(12, "r12")	\
+	op(13, "r13") op(14, "r14") op(15, "r15")
+#define EACH_X(op)								\
+	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)				\
+	op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
 
 #define LOAD_GPR(i, r)	"movq in+8*" #i "(%rip), %" r "\n\t"
 #define STORE_GPR(i, r)	"movq %" r ", out+8*" #i "(%rip)\n\t"
@@ -79,7 +80,7 @@ _Static_assert(__builtin_offsetof(struct regs, red) == 144, "the code below know
 #define EPILOGUE								\
 	EACH_GPR(STORE_GPR) "movq %rsp, out+8*4(%rip)\n\t"			\
 	"movq spin_rsp(%rip), %rsp\n\t"						\
-	"leaq -128(%rsp), %rsp\n\tpushfq\n\tpopq out+128(%rip)\n\tleaq 128(%rsp), %rsp\n\tcld\n\t"	\
+	"leaq -128(%rsp), %rsp\n\tpushfq\n\tpopq out+128(%rip)\n\tleaq 128(%rsp), %rsp\n\tcld\n\t" \
 	"stmxcsr out+136(%rip)\n\tfnstcw out+140(%rip)\n\t"			\
 	EACH_X(STORE_XMM)							\
 	"cmpl $0, avx(%rip)\n\tje 3f\n\t" EACH_X(STORE_YMM) "vzeroupper\n"	\
@@ -97,7 +98,7 @@ __asm__(".pushsection .text\n"
 	"call_end:\n\t" EPILOGUE
 	".popsection");
 
-/* ---- The handler's first instructions: what it starts with -------------------------------- */
+/* ---- The handler's first instructions: what it starts with -------------- */
 
 static struct {
 	uint64_t rsp, rax, rflags, rdi, rsi, rdx, xmm7[2], returns_to;
@@ -116,7 +117,7 @@ __asm__(".pushsection .text\n"
 	"cld\n\tjmp handler\n\t"
 	".popsection");
 
-/* ---- What the handler finds, and does ------------------------------------------------------- */
+/* ---- What the handler finds, and does ----------------------------------- */
 
 #define MAGIC1	0x46505853U
 #define MAGIC2	0x46505845U
@@ -197,7 +198,7 @@ static void copy_in(ucontext_t *uc, const struct regs *r)
 			memcpy((char *)fp + ymm_at + 16 * i, r->x[i] + 16, 16);
 	}
 	if (avx)
-		*(uint64_t *)((char *)fp + 512) |= 7;	/* XSTATE_BV: none of them is in its first state */
+		*(uint64_t *)((char *)fp + 512) |= 7;	/* XSTATE_BV: none is in its first state */
 }
 
 void handler(int sig, siginfo_t *si, ucontext_t *uc)
@@ -230,7 +231,7 @@ void handler(int sig, siginfo_t *si, ucontext_t *uc)
 	spin_to = spin_end;
 }
 
-/* ---- The checks --------------------------------------------------------------------------------- */
+/* ---- The checks --------------------------------------------------------- */
 
 static uint64_t seed = 88172645463325252ULL;
 
@@ -316,9 +317,12 @@ static void test_looked_at(void)
 		run_spin();
 		bad_seen |= differ(&seen, &in);
 		bad_out |= differ(&out, &in);
-		bad_start |= start.mxcsr != 0x1f80 || start.fcw != 0x37f || start.fsw || start.xmm7[0] || start.xmm7[1] ||
-			(start.rflags & (DF | 0x100)) || start.rax || start.rdi != SIGALRM || start.rdx != found.uc_at;
-		bad_place |= (start.rsp & 15) != 8 || start.rsp + 8 != found.uc_at || found.uc_at > spin_rsp - REDZONE - 400 ||
+		bad_start |= start.mxcsr != 0x1f80 || start.fcw != 0x37f || start.fsw ||
+			start.xmm7[0] || start.xmm7[1] ||
+			(start.rflags & (DF | 0x100)) || start.rax || start.rdi != SIGALRM ||
+				start.rdx != found.uc_at;
+		bad_place |= (start.rsp & 15) != 8 || start.rsp + 8 != found.uc_at ||
+			found.uc_at > spin_rsp - REDZONE - 400 ||
 			found.fp_at > spin_rsp - REDZONE - 512 || (found.fp_at & 63);
 		bad_magic |= found.magic != xsave || found.ucflags != (xsave | 6);
 		bad_seg |= (found.csgsfs & 0xffff) != 0x33 || found.csgsfs >> 48 != 0x2b;
@@ -409,11 +413,14 @@ static void test_call(void)
 		bad_rip |= found.rip != (uint64_t)call_end || found.times != 1;
 	}
 	ok(!bad_rip, "a signal sent by a call to itself comes behind its SYSCALL instruction");
-	ok(!bad_seen, "the frame has the registers as SYSCALL leaves them: RAX the result, RCX, R11");
+	ok(!bad_seen,
+	   "the frame has the registers as SYSCALL leaves them: RAX the result, RCX, R11");
 	ok(!bad_out, "afterwards they are as before");
 	if (bad_seen || bad_out)
-		diag("seen %#x out %#x: rax %#llx rcx %#llx (want %p) r11 %#llx (want %#llx)", bad_seen, bad_out,
-		     (unsigned long long)seen.gpr[0], (unsigned long long)seen.gpr[1], (const void *)call_end,
+		diag("seen %#x out %#x: rax %#llx rcx %#llx (want %p) r11 %#llx (want %#llx)",
+		     bad_seen, bad_out,
+		     (unsigned long long)seen.gpr[0], (unsigned long long)seen.gpr[1],
+			     (const void *)call_end,
 		     (unsigned long long)seen.gpr[11], (unsigned long long)in.flags);
 
 	mode = CHANGE;
@@ -430,7 +437,7 @@ static void test_call(void)
 	mode = LOOK;
 }
 
-/* ---- Handlers within handlers ------------------------------------------------------------------------ */
+/* ---- Handlers within handlers ------------------------------------------- */
 
 static int nest_bad, nest_depth;
 
@@ -449,7 +456,7 @@ static void nest(int sig, siginfo_t *si, void *uc)
 	}
 }
 
-/* ---- A frame by the program itself ---------------------------------------------------------------------- */
+/* ---- A frame by the program itself -------------------------------------- */
 
 static char made_stack[4096] __attribute__((aligned(16)));
 static sigjmp_buf made_back;
@@ -476,8 +483,10 @@ static void test_made(void)
 	uc->uc_mcontext.gregs[REG_CSGSFS] = 0x33 | (0x2bL << 48);
 	uc->uc_mcontext.fpregs = NULL;
 	if (!sigsetjmp(made_back, 1))
-		__asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall" : : "r"(uc) : "rax", "memory");
-	ok(made_saw[0] == 0x1234 && made_saw[1] == (uint64_t)-5, "rt_sigreturn() of a frame that the program made");
+		__asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall" : : "r"(uc)
+				 : "rax", "memory");
+	ok(made_saw[0] == 0x1234 && made_saw[1] == (uint64_t)-5,
+	   "rt_sigreturn() of a frame that the program made");
 }
 
 static void bad_frame(void)
@@ -486,7 +495,7 @@ static void bad_frame(void)
 	__asm__ volatile("movl $16, %%esp\n\tmovl $15, %%eax\n\tsyscall" : : : "rax", "memory");
 }
 
-/* ---- Contexts of libc ------------------------------------------------------------------------------------- */
+/* ---- Contexts of libc --------------------------------------------------- */
 
 static ucontext_t main_context, co_context;
 static int co_steps;
@@ -532,7 +541,8 @@ int main(void)
 	sa.sa_flags |= SA_NODEFER;
 	sigaction(SIGUSR2, &sa, NULL);
 	raise(SIGUSR2);
-	ok(!nest_bad && nest_depth == 10, "ten handlers, one within the other, each with vector registers of its own");
+	ok(!nest_bad && nest_depth == 10,
+	   "ten handlers, one within the other, each with vector registers of its own");
 	test_made();
 	test_contexts();
 	ok_killed(bad_frame, SIGSEGV, "rt_sigreturn() without a frame: SIGSEGV");

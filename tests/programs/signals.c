@@ -12,7 +12,7 @@
 
 #include "child.h"
 
-/* ---- What the last signals were ---------------------------------------------- */
+/* ---- What the last signals were ----------------------------------------- */
 
 #define MAX_SEEN 64
 static siginfo_t seen[MAX_SEEN];
@@ -75,7 +75,7 @@ static int is_blocked(int sig)
 	return sigismember(&now, sig);
 }
 
-/* ---- siginfo ------------------------------------------------------------------- */
+/* ---- siginfo ------------------------------------------------------------ */
 
 static void test_sent(void)
 {
@@ -84,12 +84,14 @@ static void test_sent(void)
 	watch(SIGUSR1);
 	kill(getpid(), SIGUSR1);
 	ok_eq(count, 1, "kill() to itself: the handler has run before it returns");
-	ok(seen[0].si_signo == SIGUSR1 && seen[0].si_code == SI_USER && seen[0].si_pid == getpid() &&
+	ok(seen[0].si_signo == SIGUSR1 && seen[0].si_code == SI_USER &&
+	   seen[0].si_pid == getpid() &&
 	   seen[0].si_uid == getuid(), "kill(): SI_USER, pid and uid of the sender");
 
 	watch(SIGUSR1);
 	syscall(SYS_tgkill, getpid(), gettid_(), SIGUSR1);
-	ok(count == 1 && seen[0].si_code == SI_TKILL && seen[0].si_pid == getpid(), "tgkill(): SI_TKILL");
+	ok(count == 1 && seen[0].si_code == SI_TKILL && seen[0].si_pid == getpid(),
+	   "tgkill(): SI_TKILL");
 
 	watch(SIGUSR1);
 	ok_eq(raise(SIGUSR1), 0, "raise() returns 0");
@@ -103,7 +105,8 @@ static void test_sent(void)
 	watch(SIGRTMIN + 3);
 	pthread_sigqueue(pthread_self(), SIGRTMIN + 3, value);
 	ok(count == 1 && seen[0].si_signo == SIGRTMIN + 3 && seen[0].si_code == SI_QUEUE &&
-	   seen[0].si_value.sival_ptr == value.sival_ptr, "pthread_sigqueue(): SI_QUEUE and its value");
+	   seen[0].si_value.sival_ptr == value.sival_ptr,
+		   "pthread_sigqueue(): SI_QUEUE and its value");
 }
 
 static void test_timer(void)
@@ -117,7 +120,8 @@ static void test_timer(void)
 	ok_eq(timer_create(CLOCK_MONOTONIC, &ev, &id), 0, "timer_create()");
 	timer_settime(id, 0, &when, NULL);
 	ok(eventually(count), "the timer's signal comes");
-	ok(seen[0].si_code == SI_TIMER && seen[0].si_value.sival_int == 4711 && seen[0].si_overrun == 0,
+	ok(seen[0].si_code == SI_TIMER && seen[0].si_value.sival_int == 4711 &&
+	   seen[0].si_overrun == 0,
 	   "the timer's signal: SI_TIMER, its value, no overrun");
 
 	block(SIGRTMIN + 1);
@@ -126,7 +130,8 @@ static void test_timer(void)
 	timer_settime(id, 0, &when, NULL);
 	pause_ms(8);
 	unblock(SIGRTMIN + 1);
-	ok(count >= 1 && seen[0].si_overrun >= 1, "a timer that ran on while blocked: overruns are counted");
+	ok(count >= 1 && seen[0].si_overrun >= 1,
+	   "a timer that ran on while blocked: overruns are counted");
 	timer_delete(id);
 }
 
@@ -171,10 +176,11 @@ static void test_chld(void)
 	watch(SIGUSR1);
 	pid = child(signal_parent);
 	ok_eq(status_of(pid), 0, "a child sends its parent a signal");
-	ok(count == 1 && seen[0].si_code == SI_USER && seen[0].si_pid == pid, "SI_USER with the child's pid");
+	ok(count == 1 && seen[0].si_code == SI_USER && seen[0].si_pid == pid,
+	   "SI_USER with the child's pid");
 }
 
-/* ---- Masks and flags ------------------------------------------------------------- */
+/* ---- Masks and flags ---------------------------------------------------- */
 
 /* Who began (a capital) and who ended: A is SIGUSR1, B SIGUSR2, H SIGHUP. */
 static char story[32];
@@ -220,7 +226,8 @@ static void test_mask(void)
 	raise(SIGUSR1);
 	ok(blocked_in_a[0] && blocked_in_a[1] && !blocked_in_a[2],
 	   "in a handler: the signal itself and sa_mask are blocked, others not");
-	ok_str(story, "AHhaAaBb", "a handler is interrupted by what is not blocked; the rest comes after it");
+	ok_str(story, "AHhaAaBb",
+	       "a handler is interrupted by what is not blocked; the rest comes after it");
 	ok(!is_blocked(SIGUSR1) && !is_blocked(SIGUSR2), "afterwards nothing is blocked");
 
 	ok(!sigaction(SIGUSR1, NULL, &old) && old.sa_sigaction == tell_a &&
@@ -253,7 +260,8 @@ static void test_flags(void)
 	handle_with(SIGUSR1, note, SA_RESETHAND);
 	raise(SIGUSR1);
 	sigaction(SIGUSR1, NULL, &now);
-	ok(count == 1 && now.sa_handler == SIG_DFL, "SA_RESETHAND: runs once, then the default action");
+	ok(count == 1 && now.sa_handler == SIG_DFL,
+	   "SA_RESETHAND: runs once, then the default action");
 
 	signal(SIGUSR1, SIG_IGN);
 	count = 0;
@@ -320,7 +328,7 @@ static void limit_queue(void)
 	need(sigqueue(getpid(), rt, (union sigval){ 0 }) == -1 && errno == EAGAIN);
 }
 
-/* ---- Without a handler ------------------------------------------------------------ */
+/* ---- Without a handler -------------------------------------------------- */
 
 static void test_wait(void)
 {
@@ -338,8 +346,10 @@ static void test_wait(void)
 
 	set = set_of(SIGUSR1, SIGRTMIN + 2);
 	block(SIGRTMIN + 2);
-	ok(sigtimedwait(&set, &si, &now) == -1 && errno == EAGAIN, "sigtimedwait(0) without a signal: EAGAIN");
-	ok(sigtimedwait(&set, &si, &soon) == -1 && errno == EAGAIN, "sigtimedwait(2 ms) times out: EAGAIN");
+	ok(sigtimedwait(&set, &si, &now) == -1 && errno == EAGAIN,
+	   "sigtimedwait(0) without a signal: EAGAIN");
+	ok(sigtimedwait(&set, &si, &soon) == -1 && errno == EAGAIN,
+	   "sigtimedwait(2 ms) times out: EAGAIN");
 	sigqueue(getpid(), SIGRTMIN + 2, (union sigval){ .sival_int = 77 });
 	count = 0;
 	ok_eq(sigwaitinfo(&set, &si), SIGRTMIN + 2, "sigwaitinfo() takes the signal");
@@ -361,14 +371,15 @@ static void test_signalfd(void)
 	ok(read(fd, &fdsi, sizeof(fdsi)) == -1 && errno == EAGAIN, "signalfd: nothing yet");
 	sigqueue(getpid(), SIGUSR2, (union sigval){ .sival_int = 5 });
 	ok_eq(read(fd, &fdsi, sizeof(fdsi)), sizeof(fdsi), "signalfd: a signal is read");
-	ok(fdsi.ssi_signo == SIGUSR2 && fdsi.ssi_pid == (unsigned int)getpid() && fdsi.ssi_int == 5 && !count,
+	ok(fdsi.ssi_signo == SIGUSR2 && fdsi.ssi_pid == (unsigned int)getpid() &&
+	   fdsi.ssi_int == 5 && !count,
 	   "signalfd: who sent it, its value, and no handler runs");
 	close(fd);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	ok_eq(count, 0, "signalfd: what was read does not come again");
 }
 
-/* ---- Clocks ------------------------------------------------------------------------ */
+/* ---- Clocks ------------------------------------------------------------- */
 
 static volatile unsigned long work;
 
@@ -400,7 +411,7 @@ static void test_itimers(void)
 	ok((int)alarm(0) > 90, "alarm() says what was left");
 }
 
-/* ---- Leaving a handler by siglongjmp() ------------------------------------------------ */
+/* ---- Leaving a handler by siglongjmp() ---------------------------------- */
 
 static sigjmp_buf jump_to;
 
@@ -434,7 +445,7 @@ static void test_longjmp(void)
 	unblock(SIGUSR1);
 }
 
-/* ---- Children's signals ----------------------------------------------------------------- */
+/* ---- Children's signals ------------------------------------------------- */
 
 static void test_nocld(void)
 {
@@ -448,7 +459,8 @@ static void test_nocld(void)
 	ok(waitpid(pid, NULL, 0) == -1 && errno == ECHILD, "SA_NOCLDWAIT: no zombie to wait for");
 	signal(SIGCHLD, SIG_IGN);
 	pid = child(exit_7);
-	ok(waitpid(pid, NULL, 0) == -1 && errno == ECHILD, "SIGCHLD ignored: no zombie to wait for");
+	ok(waitpid(pid, NULL, 0) == -1 && errno == ECHILD,
+	   "SIGCHLD ignored: no zombie to wait for");
 
 	for (int flag = 0; flag < 2; flag++) {
 		watch(SIGCHLD);
@@ -463,11 +475,13 @@ static void test_nocld(void)
 		if (flag)
 			ok_eq(count, 0, "SA_NOCLDSTOP: no SIGCHLD when it stops");
 		else
-			ok(eventually(count) && seen[0].si_code == CLD_STOPPED && seen[0].si_pid == pid &&
+			ok(eventually(count) && seen[0].si_code == CLD_STOPPED &&
+			   seen[0].si_pid == pid &&
 			   seen[0].si_status == SIGSTOP, "SIGCHLD when it stops: CLD_STOPPED");
 		kill(pid, SIGKILL);
 		status = status_of(pid);
-		ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "SIGKILL kills it though stopped");
+		ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+		   "SIGKILL kills it though stopped");
 	}
 	signal(SIGCHLD, SIG_DFL);
 }

@@ -19,7 +19,7 @@
 
 #include "child.h"
 
-/* ---- What the calls wait for ------------------------------------------------------------ */
+/* ---- What the calls wait for -------------------------------------------- */
 
 static int *word;			/* a futex, shared */
 static int rfd, wfd;			/* a pipe */
@@ -260,7 +260,7 @@ static long do_write(void)
 	return write(wfd, block, sizeof(block)) > 0 ? -2 : -1;
 }
 
-/* ---- Interrupting them ----------------------------------------------------------------------- */
+/* ---- Interrupting them -------------------------------------------------- */
 
 struct call {
 	const char *name;
@@ -423,7 +423,8 @@ static void test_eintr(void)
 	arm(SA_RESTART);
 	r = make_call(c->how == RESTARTS && c->finish ? interrupt_and_finish : interrupt_it, &err);
 	if (c->how == NEVER) {
-		if (!ok(r == -1 && err == EINTR && handled == 1, "%s: EINTR even with SA_RESTART", c->name))
+		if (!ok(r == -1 && err == EINTR && handled == 1, "%s: EINTR even with SA_RESTART",
+			c->name))
 			diag("  result %ld errno %d handled %d", r, err, handled);
 	} else if (c->finish) {
 		if (!ok(r == c->result && handled == 1, "%s: made again with SA_RESTART", c->name))
@@ -444,7 +445,8 @@ static void test_stop(void)
 			diag("  result %ld errno %d handled %d", r, err, handled);
 	} else {
 		r = make_call(stop_and_finish, &err);
-		if (!ok(r == want && handled == !c->finish && (c->finish || err == EINTR), "%s: goes on after a stop",
+		if (!ok(r == want && handled == !c->finish && (c->finish || err == EINTR),
+			"%s: goes on after a stop",
 			c->name))
 			diag("  result %ld errno %d handled %d", r, err, handled);
 	}
@@ -465,7 +467,7 @@ static void test_ignored(void)
 	empty_pipe();
 }
 
-/* ---- What is left ------------------------------------------------------------------------------- */
+/* ---- What is left ------------------------------------------------------- */
 
 static struct timespec left;
 
@@ -510,11 +512,13 @@ static void test_left(void)
 	arm(SA_RESTART);
 	c = &sleep_left;
 	r = make_call(interrupt_it, &err);
-	ok(r == -1 && err == EINTR && left.tv_sec < 100 && left.tv_sec > 0, "nanosleep() says what was left");
+	ok(r == -1 && err == EINTR && left.tv_sec < 100 && left.tv_sec > 0,
+	   "nanosleep() says what was left");
 	memset(&left, 0, sizeof(left));
 	c = &clock_left;
 	r = make_call(interrupt_it, &err);
-	ok(r == -1 && err == EINTR && left.tv_sec < 100 && left.tv_sec > 0, "clock_nanosleep() says what was left");
+	ok(r == -1 && err == EINTR && left.tv_sec < 100 && left.tv_sec > 0,
+	   "clock_nanosleep() says what was left");
 
 	for (int i = 0; i < 2; i++) {
 		c = &naps[i];
@@ -531,7 +535,8 @@ static void test_left(void)
 		wait(NULL);
 	}
 	raise(SIGUSR1);		/* whose end forgets what was to be restarted */
-	ok(syscall(SYS_restart_syscall) == -1 && errno == EINTR, "restart_syscall() out of the blue: EINTR");
+	ok(syscall(SYS_restart_syscall) == -1 && errno == EINTR,
+	   "restart_syscall() out of the blue: EINTR");
 }
 
 /* A full pipe: what has been written before the signal counts. */
@@ -563,9 +568,11 @@ int main(void)
 	wfd = p[1];
 	epoll = epoll_create1(0);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, rfd, &ev);
-	snprintf(listen_addr.sun_path + 1, sizeof(listen_addr.sun_path) - 1, "sigrestart-%d", getpid());
+	snprintf(listen_addr.sun_path + 1, sizeof(listen_addr.sun_path) - 1, "sigrestart-%d",
+		 getpid());
 	listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&listen_addr, sizeof(listen_addr)) || listen(listener, 5))
+	if (bind(listener, (struct sockaddr *)&listen_addr, sizeof(listen_addr)) ||
+	    listen(listener, 5))
 		bail("listen");
 	queue = msgget(IPC_PRIVATE, 0600);
 	sem = semget(IPC_PRIVATE, 1, 0600);

@@ -51,7 +51,7 @@ static void handle_with(int sig, void (*fn)(int, siginfo_t *, void *), int flags
 	sigaction(sig, &sa, NULL);
 }
 
-/* ---- Who runs on it ----------------------------------------------------------------- */
+/* ---- Who runs on it ----------------------------------------------------- */
 
 static struct {
 	int runs, on_alt, flags, change_err, uc_flags;
@@ -91,7 +91,8 @@ static void test_basic(void)
 	ok(sigaltstack(&ss, NULL) == -1 && errno == EINVAL, "unknown flags: EINVAL");
 
 	set_alt(alt, 0);
-	ok(!sigaltstack(NULL, &now) && now.ss_sp == alt && now.ss_size == ALT && !now.ss_flags, "sigaltstack() says what was set");
+	ok(!sigaltstack(NULL, &now) && now.ss_sp == alt && now.ss_size == ALT && !now.ss_flags,
+	   "sigaltstack() says what was set");
 	raise_with(SIGUSR1, SA_ONSTACK);
 	ok(saw.runs == 1 && saw.on_alt, "SA_ONSTACK: the handler runs on it");
 	ok(saw.flags == SS_ONSTACK && saw.sp == alt, "meanwhile sigaltstack() says SS_ONSTACK");
@@ -100,7 +101,8 @@ static void test_basic(void)
 	ok(!sigaltstack(NULL, &now) && !now.ss_flags, "afterwards it is free again");
 
 	raise_with(SIGUSR1, 0);
-	ok(saw.runs == 1 && !saw.on_alt && !saw.flags, "without SA_ONSTACK the handler runs on the normal stack");
+	ok(saw.runs == 1 && !saw.on_alt && !saw.flags,
+	   "without SA_ONSTACK the handler runs on the normal stack");
 	ok_eq(saw.change_err, 0, "and may change it");
 	set_alt(alt, 0);
 	no_alt();
@@ -109,7 +111,7 @@ static void test_basic(void)
 	no_alt();
 }
 
-/* ---- Nesting ----------------------------------------------------------------------------- */
+/* ---- Nesting ------------------------------------------------------------ */
 
 static uintptr_t frame_at[6];
 static volatile int depth, all_on_alt;
@@ -132,11 +134,12 @@ static void test_nested(void)
 	raise(SIGUSR1);
 	for (int i = 1; i < 6; i++)
 		below &= frame_at[i] < frame_at[i - 1];
-	ok(depth == 6 && all_on_alt && below, "six handlers, one within the other, one below the other on it");
+	ok(depth == 6 && all_on_alt && below,
+	   "six handlers, one within the other, one below the other on it");
 	no_alt();
 }
 
-/* ---- SS_AUTODISARM --------------------------------------------------------------------------- */
+/* ---- SS_AUTODISARM ------------------------------------------------------ */
 
 static stack_t in_handler, in_inner;
 static volatile int inner_on_alt2;
@@ -167,15 +170,17 @@ static void test_autodisarm(void)
 	handle_with(SIGUSR1, outer, SA_ONSTACK);
 	handle_with(SIGUSR2, inner, SA_ONSTACK);
 	raise(SIGUSR1);
-	ok(saw.on_alt && in_handler.ss_flags == SS_DISABLE, "SS_AUTODISARM: in the handler there is none");
+	ok(saw.on_alt && in_handler.ss_flags == SS_DISABLE,
+	   "SS_AUTODISARM: in the handler there is none");
 	ok_eq(saw.change_err, 0, "in the handler another one may be set");
 	ok(inner_on_alt2, "a signal in the handler runs on that one");
 	sigaltstack(NULL, &now);
-	ok(now.ss_sp == alt && (unsigned int)now.ss_flags == SS_AUTODISARM, "afterwards the first one is back");
+	ok(now.ss_sp == alt && (unsigned int)now.ss_flags == SS_AUTODISARM,
+	   "afterwards the first one is back");
 	no_alt();
 }
 
-/* ---- Overflow ----------------------------------------------------------------------------------- */
+/* ---- Overflow ----------------------------------------------------------- */
 
 static sigjmp_buf out;
 static volatile int overflows, handler_on_alt, sink, deep_enough = 1 << 30;
@@ -239,7 +244,8 @@ static void eat_alt(int sig, siginfo_t *si, void *uc)
 
 static void overflow_alt(void)
 {
-	char *small = mmap(NULL, 32 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *small = mmap(NULL, 32 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			   0);
 	stack_t ss = { .ss_sp = small + (16 << 10), .ss_size = 16 << 10 };
 
 	mprotect(small, 16 << 10, PROT_NONE);
@@ -248,7 +254,7 @@ static void overflow_alt(void)
 	raise(SIGUSR1);
 }
 
-/* ---- Whose it is ---------------------------------------------------------------------------------- */
+/* ---- Whose it is -------------------------------------------------------- */
 
 static void child_has_it(void)
 {
@@ -301,8 +307,10 @@ int main(int argc, char **argv)
 	test_nested();
 	test_autodisarm();
 	test_whose();
-	ok_child(overflow_main, "the main stack overflows three times, handled on the alternate one");
-	ok_killed(overflow_plain, SIGSEGV, "the main stack overflows without an alternate one: killed");
+	ok_child(overflow_main,
+		 "the main stack overflows three times, handled on the alternate one");
+	ok_killed(overflow_plain, SIGSEGV,
+		  "the main stack overflows without an alternate one: killed");
 	ok_killed(overflow_alt, SIGSEGV, "the alternate stack overflows: killed");
 	return tap_done();
 }

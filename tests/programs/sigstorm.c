@@ -41,7 +41,7 @@ static void tick_every(int us)
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
-/* ---- Computing ------------------------------------------------------------------------ */
+/* ---- Computing ---------------------------------------------------------- */
 
 struct result {
 	uint64_t a, b;
@@ -105,10 +105,11 @@ static void test_compute(int want_ticks)
 	}
 	tick_every(0);
 	ok(ticks >= want_ticks, "%d ticks while it computes", want_ticks);
-	ok_eq(wrong, 0, "the results are those without ticks: integers, floats, vectors, REP MOVSB");
+	ok_eq(wrong, 0,
+	      "the results are those without ticks: integers, floats, vectors, REP MOVSB");
 }
 
-/* ---- System calls ------------------------------------------------------------------------ */
+/* ---- System calls ------------------------------------------------------- */
 
 static void test_calls(int want_ticks)
 {
@@ -124,7 +125,8 @@ static void test_calls(int want_ticks)
 	while (ticks < want_ticks && rounds < 100000) {
 		wrong += getpid() != pid;
 		wrong += write(p[1], buf, sizeof(buf)) != sizeof(buf);
-		wrong += read(p[0], back, sizeof(back)) != sizeof(back) || memcmp(buf, back, sizeof(back));
+		wrong += read(p[0], back, sizeof(back)) != sizeof(back) ||
+			memcmp(buf, back, sizeof(back));
 		wrong += syscall(SYS_close, -1) != -1 || errno != EBADF;
 		rounds++;
 	}
@@ -168,13 +170,14 @@ static void test_blocking(int count)
 	}
 	tick_every(0);
 	close(there[1]);
-	ok(!wrong && ticks > 0, "ticks while it blocks in read(): SA_RESTART hides them, %d times", count);
+	ok(!wrong && ticks > 0, "ticks while it blocks in read(): SA_RESTART hides them, %d times",
+	   count);
 	ok_eq(status_of(pid), 0, "the other process ends well");
 	close(back[0]);
 	close(back[1]);
 }
 
-/* ---- Faults and children ------------------------------------------------------------------------- */
+/* ---- Faults and children ------------------------------------------------ */
 
 static void test_faults(int want_ticks)
 {
@@ -183,7 +186,8 @@ static void test_faults(int want_ticks)
 	ticks = 0;
 	tick_every(1000);
 	while (ticks < want_ticks && rounds < 1000) {
-		char *m = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *m = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		for (size_t i = 0; i < 16; i++)
 			m[i * PAGE] = (char)(i + 1);
@@ -221,7 +225,7 @@ static void test_children(int count)
 	ok_eq(wrong, 0, "%d children while ticks come", count);
 }
 
-/* ---- From outside --------------------------------------------------------------------------------- */
+/* ---- From outside ------------------------------------------------------- */
 
 #define QUEUED	400
 static atomic_int got, out_of_order;
@@ -264,7 +268,7 @@ static void test_queued(void)
 	ok_eq(status_of(pid), 0, "the sender ends well");
 }
 
-/* ---- Threads -------------------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------ */
 
 #define THREADS	3
 static __thread volatile int own_ticks;

@@ -14,7 +14,7 @@ extern char **environ;
 static const char *const self = "/proc/self/exe";
 static char out_path[] = "/tmp/spawn-XXXXXX";
 
-/* ---- What the child says -------------------------------------------------------------- */
+/* ---- What the child says ------------------------------------------------ */
 
 static int child_says(char **argv)
 {
@@ -25,14 +25,16 @@ static int child_says(char **argv)
 	switch (argv[1][0]) {
 	case 'x':		/* exits */
 		return atoi(argv[2]);
-	case 'i':		/* its input is what it should be, its output goes where it should */
+	/* its input is what it should be, its output goes where it should */
+	case 'i':
 		if (read(0, &c, 1) != 1 || c != argv[2][0])
 			return 1;
 		return write(1, "output", 6) != 6 || fcntl(9, F_GETFD) == -1;
 	case 'm':		/* mask and handlers */
 		sigprocmask(SIG_BLOCK, NULL, &set);
 		sigaction(SIGUSR2, NULL, &sa);
-		return !sigismember(&set, SIGUSR1) || sigismember(&set, SIGHUP) || sa.sa_handler != SIG_DFL;
+		return !sigismember(&set, SIGUSR1) || sigismember(&set, SIGHUP) ||
+			sa.sa_handler != SIG_DFL;
 	case 'g':
 		return getpgrp() != getpid();
 	case 's':
@@ -58,7 +60,7 @@ static int spawn(char *mode, char *arg, posix_spawn_file_actions_t *fa, posix_sp
 	return WIFEXITED(st) ? WEXITSTATUS(st) : -2;
 }
 
-/* ---- The checks ---------------------------------------------------------------------------- */
+/* ---- The checks --------------------------------------------------------- */
 
 static void test_plain(void)
 {
@@ -98,7 +100,8 @@ static void test_files(void)
 	ok_eq(spawn("i", "q", &fa, NULL), 0, "file actions: dup2, close, open");
 	n = (int)read(fd, text, sizeof(text) - 1);
 	ok(n == 6 && !strcmp(text, "output"), "its output is in the file");
-	ok(fcntl(p[0], F_GETFD) == 0 && fcntl(9, F_GETFD) == -1, "the parent's files are untouched");
+	ok(fcntl(p[0], F_GETFD) == 0 && fcntl(9, F_GETFD) == -1,
+	   "the parent's files are untouched");
 	posix_spawn_file_actions_destroy(&fa);
 
 	posix_spawn_file_actions_init(&fa);
@@ -154,7 +157,8 @@ static void test_popen(void)
 	FILE *f = popen("echo one two; exit 3", "r");
 	int st;
 
-	ok(f && fgets(line, sizeof(line), f) && !strcmp(line, "one two\n"), "popen() reads a shell's output");
+	ok(f && fgets(line, sizeof(line), f) && !strcmp(line, "one two\n"),
+	   "popen() reads a shell's output");
 	st = f ? pclose(f) : -1;
 	ok(WIFEXITED(st) && WEXITSTATUS(st) == 3, "pclose() gives its status");
 	st = system("test \"$(echo a | cat | cat)\" = a");

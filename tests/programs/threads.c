@@ -36,7 +36,7 @@ static void *join(pthread_t t)
 	return result;
 }
 
-/* ---- Many ------------------------------------------------------------------------ */
+/* ---- Many --------------------------------------------------------------- */
 
 static void *square(void *arg)
 {
@@ -47,7 +47,8 @@ static void test_create(void)
 {
 	int wrong = 0;
 
-	ok(join(start(square, (void *)12)) == (void *)144, "a thread gets its argument and gives its result");
+	ok(join(start(square, (void *)12)) == (void *)144,
+	   "a thread gets its argument and gives its result");
 	for (uintptr_t i = 0; i < 600; i++)
 		wrong += join(start(square, (void *)i)) != (void *)(i * i);
 	ok_eq(wrong, 0, "600 threads, one after the other");
@@ -102,7 +103,7 @@ static void test_alive(void)
 	ok_eq(own, 42, "the main thread's is untouched");
 }
 
-/* ---- Stacks ------------------------------------------------------------------------- */
+/* ---- Stacks ------------------------------------------------------------- */
 
 static volatile size_t eat;
 
@@ -153,9 +154,11 @@ static void test_stacks(void)
 	munmap(mine, 256 << 10);
 	pthread_attr_destroy(&attr);
 
-	ok_eq(pthread_getattr_np(pthread_self(), &attr), 0, "pthread_getattr_np() of the main thread");
+	ok_eq(pthread_getattr_np(pthread_self(), &attr), 0,
+	      "pthread_getattr_np() of the main thread");
 	pthread_attr_getstack(&attr, &base, &size);
-	ok((char *)&attr >= (char *)base && (char *)&attr < (char *)base + size, "its stack is where it says");
+	ok((char *)&attr >= (char *)base && (char *)&attr < (char *)base + size,
+	   "its stack is where it says");
 	pthread_attr_destroy(&attr);
 }
 
@@ -195,7 +198,8 @@ static void *overflow(void *arg)
 	if (!sigsetjmp(overflowed, 1))
 		recurse(0);
 	sigaltstack(&off, NULL);
-	return (void *)(uintptr_t)(fault_at >= (uintptr_t)base - 4096 && fault_at < (uintptr_t)base + 4096);
+	return (void *)(uintptr_t)(fault_at >= (uintptr_t)base - 4096 &&
+				   fault_at < (uintptr_t)base + 4096);
 }
 
 static void *overflow_plain(void *arg)
@@ -221,12 +225,14 @@ static void test_overflow(void)
 	pthread_attr_setstacksize(&attr, 128 << 10);
 	if (!pthread_create(&t, &attr, overflow, NULL))
 		pthread_join(t, &result);
-	ok(result, "a thread's stack overflows into its guard page, and the handler runs on the other stack");
+	ok(result,
+	   "a thread's stack overflows into its guard page, and the handler runs on the other stack");
 	signal(SIGSEGV, SIG_DFL);
-	ok_killed(die_of_overflow, SIGSEGV, "overflow of a thread's stack without a handler kills the process");
+	ok_killed(die_of_overflow, SIGSEGV,
+		  "overflow of a thread's stack without a handler kills the process");
 }
 
-/* ---- Ends ------------------------------------------------------------------------------ */
+/* ---- Ends --------------------------------------------------------------- */
 
 static atomic_int done;
 static pthread_key_t key;
@@ -361,16 +367,19 @@ static void test_process_ends(void)
 	int st;
 
 	st = status_of(child(main_goes_first));
-	ok(WIFEXITED(st) && WEXITSTATUS(st) == 33, "the main thread ends first, another one ends the process");
+	ok(WIFEXITED(st) && WEXITSTATUS(st) == 33,
+	   "the main thread ends first, another one ends the process");
 	st = status_of(child(one_exits_all));
-	ok(WIFEXITED(st) && WEXITSTATUS(st) == 44, "_exit() in a thread ends those that compute and those that sleep");
+	ok(WIFEXITED(st) && WEXITSTATUS(st) == 44,
+	   "_exit() in a thread ends those that compute and those that sleep");
 	st = status_of(child(main_exits_all));
 	ok(WIFEXITED(st) && WEXITSTATUS(st) == 45, "exit() in the main thread ends all");
 	st = status_of(child(raw_exit));
 	ok(WIFEXITED(st) && WEXITSTATUS(st) == 46, "exit_group() ends all");
 	ok_killed(fault_ends_all, SIGSEGV, "a fault in a thread kills all");
 	st = status_of(child(thread_execs));
-	ok(WIFEXITED(st) && WEXITSTATUS(st) == 47, "execve() in a thread: the others are gone, it has the pid as tid");
+	ok(WIFEXITED(st) && WEXITSTATUS(st) == 47,
+	   "execve() in a thread: the others are gone, it has the pid as tid");
 }
 
 /* After exec: alone, and with the leader's tid. */
@@ -385,7 +394,7 @@ static int executed(void)
 	return threads == 1 && gettid_() == getpid() ? 47 : 1;
 }
 
-/* ---- Signals and names ------------------------------------------------------------------- */
+/* ---- Signals and names -------------------------------------------------- */
 
 static _Atomic pid_t handled_by;
 static atomic_int stop;
@@ -432,7 +441,8 @@ static void test_signals(void)
 		target_tid = handled_by = 0;
 		a = start(asleep ? sleeps : compute, NULL);
 		eventually(target_tid);
-		ok_eq(pthread_kill(a, SIGUSR1), 0, "pthread_kill() of a thread that %s", asleep ? "sleeps" : "computes");
+		ok_eq(pthread_kill(a, SIGUSR1), 0, "pthread_kill() of a thread that %s",
+		      asleep ? "sleeps" : "computes");
 		ok(eventually(handled_by == target_tid), "it, and no other, runs the handler");
 		stop = 1;
 		pthread_kill(a, SIGUSR1);
@@ -455,7 +465,8 @@ static void test_signals(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	handled_by = 0;
 	kill(getpid(), SIGUSR1);
-	ok(eventually(handled_by == tid), "a signal for the process goes to the one thread that does not block it");
+	ok(eventually(handled_by == tid),
+	   "a signal for the process goes to the one thread that does not block it");
 	stop = 1;
 	join(a);
 	join(b);
@@ -483,7 +494,7 @@ static void test_names(void)
 	ok_str(after, before, "the main thread keeps its own");
 }
 
-/* ---- fork() with threads -------------------------------------------------------------------- */
+/* ---- fork() with threads ------------------------------------------------ */
 
 static char atfork_story[8];
 

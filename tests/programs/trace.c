@@ -12,7 +12,7 @@
 
 #include "tracing.h"
 
-/* ---- The stops of known calls -------------------------------------------------------- */
+/* ---- The stops of known calls ------------------------------------------- */
 
 static const struct { long nr, a, b, c, result; } script[] = {
 	{ SYS_getuid, 1, 2, 3, -1 },			/* -1 here: the tracer's own uid */
@@ -67,7 +67,8 @@ static int check_pair(pid_t pid, int i, unsigned long *rsp)
 		bad |= ARGS;
 	if (!*rsp)
 		*rsp = r.rsp;
-	if (r.rip != (uintptr_t)known_call_on || r.rcx != r.rip || r.rsp != *rsp || r.cs != 0x33 || r.ss != 0x2b)
+	if (r.rip != (uintptr_t)known_call_on || r.rcx != r.rip || r.rsp != *rsp || r.cs != 0x33 ||
+	    r.ss != 0x2b)
 		bad |= PLACE;
 	if (r.r11 != r.eflags)
 		bad |= FLAGS;
@@ -78,7 +79,8 @@ static int check_pair(pid_t pid, int i, unsigned long *rsp)
 	r = regs_of(pid);
 	if ((long)r.rax != result)
 		bad |= RESULT;
-	if (r.rip != (uintptr_t)known_call_on || r.rsp != *rsp || (int)r.orig_rax != (int)script[i].nr)
+	if (r.rip != (uintptr_t)known_call_on || r.rsp != *rsp ||
+	    (int)r.orig_rax != (int)script[i].nr)
 		bad |= PLACE;
 	return bad | info_differs(pid, &r, 0);
 }
@@ -95,23 +97,28 @@ static void test_stops(void)
 			int b = check_pair(pid, i, &rsp);
 
 			if (b && !bad)
-				diag("round %d, call %d (number %ld): %#x", round, i, script[i].nr, b);
+				diag("round %d, call %d (number %ld): %#x", round, i, script[i].nr,
+				     b);
 			bad |= b;
 		}
-	ok(!(bad & (ENTRY | EXIT)), "each of %d calls stops at entry and at exit, in order, with its number", ROUNDS * SCRIPT);
+	ok(!(bad & (ENTRY | EXIT)),
+	   "each of %d calls stops at entry and at exit, in order, with its number",
+	   ROUNDS * SCRIPT);
 	ok(!(bad & ARGS), "its arguments are those of the program");
-	ok(!(bad & PLACE), "RIP is behind the program's SYSCALL, RSP is the program's, CS and SS are user code's");
+	ok(!(bad & PLACE),
+	   "RIP is behind the program's SYSCALL, RSP is the program's, CS and SS are user code's");
 	ok(!(bad & FLAGS), "R11 is the flags");
 	ok(!(bad & RESULT), "at exit RAX is the result");
 	ok(!(bad & INFO), "PTRACE_GET_SYSCALL_INFO says the same");
 	st = go_on(PTRACE_SYSCALL, pid, 0);
 	r = regs_of(pid);
-	ok(stopped_by(st, SYSCALL_STOP) && r.orig_rax == SYS_exit_group, "the next call is the program's exit: no other came between");
+	ok(stopped_by(st, SYSCALL_STOP) && r.orig_rax == SYS_exit_group,
+	   "the next call is the program's exit: no other came between");
 	st = go_on(PTRACE_SYSCALL, pid, 0);
 	ok(WIFEXITED(st) && !WEXITSTATUS(st), "it ends");
 }
 
-/* ---- What makes no call makes no stop ---------------------------------------------------------- */
+/* ---- What makes no call makes no stop ----------------------------------- */
 
 #define PAGE 4096UL
 
@@ -134,12 +141,13 @@ static void test_quiet(void)
 	int st = go_on(PTRACE_SYSCALL, pid, 0);
 
 	r = regs_of(pid);
-	ok(stopped_by(st, SYSCALL_STOP) && r.orig_rax == SYS_getppid, "faults and computing make no stop");
+	ok(stopped_by(st, SYSCALL_STOP) && r.orig_rax == SYS_getppid,
+	   "faults and computing make no stop");
 	kill(pid, SIGKILL);
 	wait_stop(pid);
 }
 
-/* ---- What the tracer changes ---------------------------------------------------------------------- */
+/* ---- What the tracer changes -------------------------------------------- */
 
 static volatile long *results;
 
@@ -208,18 +216,20 @@ static void test_sysemu(void)
 	for (int i = 0; i < 5; i++) {
 		st = go_on(PTRACE_SYSEMU, pid, 0);
 		r = regs_of(pid);
-		stops += stopped_by(st, SYSCALL_STOP) && r.orig_rax == SYS_exit_group && r.rdi == (unsigned long)i &&
+		stops += stopped_by(st, SYSCALL_STOP) && r.orig_rax == SYS_exit_group &&
+			r.rdi == (unsigned long)i &&
 			r.rip == (uintptr_t)known_call_on;
 		r.rax = 100 + (unsigned long)i;
 		set_regs(pid, &r);
 	}
 	ok_eq(stops, 5, "PTRACE_SYSEMU: one stop for each call");
 	st = finish(pid);
-	ok(WIFEXITED(st) && results[0] == 100 && results[4] == 104, "PTRACE_SYSEMU: no call is made, the tracer gives the results");
+	ok(WIFEXITED(st) && results[0] == 100 && results[4] == 104,
+	   "PTRACE_SYSEMU: no call is made, the tracer gives the results");
 	ok_eq(results[5], pid, "afterwards calls are made again");
 }
 
-/* ---- Events -------------------------------------------------------------------------------------------- */
+/* ---- Events ------------------------------------------------------------- */
 
 static void makes_children(void)
 {
@@ -243,11 +253,13 @@ static void makes_children(void)
 
 static void test_events(void)
 {
-	int forks = 0, vforks = 0, execs = 0, exits = 0, vdone = 0, born = 0, ended = 0, st, status = -1;
+	int forks = 0, vforks = 0, execs = 0, exits = 0, vdone = 0, born = 0, ended = 0, st,
+		status = -1;
 	pid_t first, pid;
 
 	memset((void *)results, 0, 64);
-	first = tracee(makes_children, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
+	first = tracee(makes_children,
+		       PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
 		       PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT);
 	ptrace(PTRACE_CONT, first, NULL, NULL);
 	while ((pid = waitpid(-1, &st, __WALL)) > 0) {
@@ -282,7 +294,7 @@ static void test_events(void)
 	ok(results[0] == 21 && results[1] == 22 && results[2] == 23, "the program notices nothing");
 }
 
-/* ---- Signals seen by the tracer ---------------------------------------------------------------------------- */
+/* ---- Signals seen by the tracer ----------------------------------------- */
 
 static volatile int got_usr1, got_usr2;
 
@@ -316,7 +328,8 @@ static void test_signals(void)
 	st = go_on(PTRACE_CONT, pid, 0);
 	good = stopped_by(st, SIGUSR1);
 	ptrace(PTRACE_GETSIGINFO, pid, NULL, &si);
-	ok(good && si.si_signo == SIGUSR1 && si.si_code == SI_USER && si.si_pid == pid, "the tracer sees a signal and its siginfo");
+	ok(good && si.si_signo == SIGUSR1 && si.si_code == SI_USER && si.si_pid == pid,
+	   "the tracer sees a signal and its siginfo");
 	st = go_on(PTRACE_CONT, pid, 0);		/* not delivered */
 	good = stopped_by(st, SIGUSR1);
 	si.si_signo = SIGUSR2;
@@ -327,10 +340,11 @@ static void test_signals(void)
 	good &= stopped_by(st, SIGUSR1);
 	st = go_on(PTRACE_CONT, pid, SIGUSR1);		/* as it is */
 	ok(good && WIFEXITED(st), "it stops at each of three");
-	ok(results[0] == 1 && results[1] == 50, "one is suppressed, one is replaced, one is delivered");
+	ok(results[0] == 1 && results[1] == 50,
+	   "one is suppressed, one is replaced, one is delivered");
 }
 
-/* ---- seccomp's RET_TRACE ------------------------------------------------------------------------------------- */
+/* ---- seccomp's RET_TRACE ------------------------------------------------ */
 
 static void filtered(void)
 {
@@ -356,7 +370,8 @@ static int at_trace(pid_t pid, unsigned long arg, int st)
 	regs_t r = regs_of(pid);
 
 	ptrace(PTRACE_GETEVENTMSG, pid, NULL, &msg);
-	return st >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) && msg == 0x777 && r.orig_rax == SYS_getppid && r.rdi == arg &&
+	return st >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) && msg == 0x777 &&
+		r.orig_rax == SYS_getppid && r.rdi == arg &&
 		r.rip == (uintptr_t)known_call_on;
 }
 
@@ -378,7 +393,8 @@ static void test_seccomp(void)
 	good &= at_trace(pid, 7, go_on(PTRACE_CONT, pid, 0));
 	st = finish(pid);
 	ok(good, "SECCOMP_RET_TRACE stops at the filtered calls only, with the filter's data");
-	ok(WIFEXITED(st) && results[0] == pid && results[1] == pid && results[2] == -123 && results[3] == getpid(),
+	ok(WIFEXITED(st) && results[0] == pid && results[1] == pid && results[2] == -123 &&
+	   results[3] == getpid(),
 	   "the tracer makes one another call, answers one, lets one through");
 }
 

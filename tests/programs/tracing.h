@@ -20,7 +20,8 @@ typedef struct user_regs_struct regs_t;
 long known_call(long nr, long a, long b, long c);
 extern const char known_call_on[];
 __asm__(".pushsection .text\n"
-	"known_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\tmovq %rcx, %rdx\n\tsyscall\n"
+	"known_call:\n\tmovq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rsi\n\t"
+	"movq %rcx, %rdx\n\tsyscall\n"
 	"known_call_on:\n\tret\n"
 	".popsection");
 
@@ -63,7 +64,8 @@ TAP_UNUSED static pid_t tracee(void (*fn)(void), long options)
 	st = wait_stop(pid);
 	if (!WIFSTOPPED(st) || WSTOPSIG(st) != SIGSTOP)
 		bail("the child does not stop: %#x", st);
-	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, options | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))
+	if (ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		   options | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))
 		bail("PTRACE_SETOPTIONS: %s", strerror(errno));
 	return pid;
 }
