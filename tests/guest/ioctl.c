@@ -304,6 +304,30 @@ static void spin(uint64_t arg)
 	raw_vmcall(RAW_HC_DONE, 0, 0, 0);
 }
 
+/*
+ * That VCPU by a thread that did not make it. Between two DUNE_RUNs, which may end early
+ * at any time and be begun again, that it is another's is all that is wrong.
+ */
+static int run_busy(void)
+{
+	int i, ret = -EPERM;
+
+	for (i = 0; i < 1000 && ret == -EPERM; i++)
+		ret = raw_ioctl(raw.vcpu, DUNE_RUN, NULL);
+	return ret;
+}
+
+/* Never loaded with anything: refused by the CPU, which is a reason and no error. */
+static int run_empty(int vcpu)
+{
+	int ret;
+
+	do
+		ret = raw_ioctl(vcpu, DUNE_RUN, NULL);
+	while (ret == -EINTR);
+	return ret;
+}
+
 struct meanwhile {
 	int ret, run, run_again, extra, extra_run, assign, closed;
 	bool close;
@@ -316,11 +340,10 @@ static void *disturb(void *arg)
 
 	while (!spinning)
 		sched_yield();
-	m->run = raw_ioctl(raw.vcpu, DUNE_RUN, NULL);
-	m->run_again = raw_ioctl(raw.vcpu, DUNE_RUN, NULL);
+	m->run = run_busy();
+	m->run_again = run_busy();
 	m->extra = create_vcpu(raw.space);
-	/* never loaded with anything: refused by the CPU, which is a reason and no error */
-	m->extra_run = raw_ioctl(m->extra, DUNE_RUN, NULL);
+	m->extra_run = run_empty(m->extra);
 	close(m->extra);
 	m->assign = raw_frame(&raw, &raw);
 	if (m->close)

@@ -455,7 +455,7 @@ static int descriptors(const char *named)
 
 static void test_threads(void)
 {
-	int before = descriptors("dune-vcpu"), i, bad = 0;
+	int i, bad = 0;
 	void *ret;
 	pthread_t t;
 
@@ -466,7 +466,7 @@ static void test_threads(void)
 		bad += ret != NULL;
 	}
 	ok_eq(bad, 0, "300 threads enter, and end in Dune mode");
-	ok_eq(descriptors("dune-vcpu"), before, "none leaves a VCPU behind");
+	ok_eq(descriptors("dune"), 0, "none leaves a descriptor behind");
 	pthread_create(&t, NULL, leave_by_sys_exit, NULL);
 	ok_eq(pthread_join(t, &ret), 0, "one ends by exit(2) itself");
 }
@@ -512,18 +512,37 @@ static void exec_inside_with_threads(void)
 	exec_inside();
 }
 
+/* More of that in children.c. */
 static void inherit_a_space(void)
 {
-	pid_t pid;
+	long result = 0;
 	int status = -1;
+	pid_t pid;
 
 	dune_init();
-	dune_call(live, NULL, NULL);
+	dune_call(live, (void *)5, NULL);
 	pid = fork();
-	if (!pid)
-		_exit(dune_init() == -ENOSYS && dune_enter() == -EINVAL && getpid() ? 5 : 6);
+	if (!pid) {
+		if (dune_init() || dune_inside() || dune_death() || dune_call(live, (void *)5, &result))
+			_exit(6);
+		_exit(result == 5 + getpid() && !dune_enter() && dune_inside() && !dune_leave() ? 5 : 7);
+	}
 	waitpid(pid, &status, 0);
 	_exit(WEXITSTATUS(status));
+}
+
+/* A child's death is not its parent's. */
+static void die_in_a_child(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	dune_init();
+	pid = fork();
+	if (!pid)
+		_exit(dune_call(die_triple, NULL, NULL) == -ENOTRECOVERABLE && dune_death() ? 5 : 6);
+	waitpid(pid, &status, 0);
+	_exit(dune_death() || dune_call(live, NULL, NULL) ? 7 : WEXITSTATUS(status));
 }
 
 static void test_process_end(void)
@@ -533,7 +552,8 @@ static void test_process_end(void)
 	ok_eq(status_of(kill_inside, false), SIGTERM, "SIGTERM to itself in Dune mode");
 	ok_eq(status_of(exec_inside, true), 33 << 8, "execve() in Dune mode; no descriptor of ours after it");
 	ok_eq(status_of(exec_inside_with_threads, false), 33 << 8, "with three threads in Dune mode");
-	ok_eq(status_of(inherit_a_space, false), 5 << 8, "the child of a fork has no Dune mode, and is told so");
+	ok_eq(status_of(inherit_a_space, false), 5 << 8, "the child of a fork has a Dune mode of its own");
+	ok_eq(status_of(die_in_a_child, false), 5 << 8, "which may die without its parent's");
 }
 
 int main(int argc, char **argv)

@@ -61,10 +61,12 @@ int main(void)
 	while (!inside)
 		sched_yield();
 
-	/* one lands outside Dune mode when that CPU is in an interrupt just then */
-	for (i = 0; i < 10 && !nmis(); i++)
+	/* one lands outside Dune mode when that CPU is in an interrupt just then, or prints the last one's */
+	for (i = 0; i < 50 && !nmis(); i++) {
 		if (write(trigger, "l", 1) != 1)
 			bail("sysrq refused");
+		usleep(i * 1000);
+	}
 	diag("%lu NMIs in Dune mode", nmis());
 	ok(nmis() > 0, "NMIs came while the thread was in Dune mode");
 	/* not at once: that CPU may have to print the backtraces first */

@@ -255,7 +255,7 @@ static void test_many_threads(void)
 static uint64_t before[KEPT], after[KEPT] __attribute__((used)), xmm_after[4] __attribute__((used));
 static double st_after __attribute__((used));
 static long forked __attribute__((used));
-static uint64_t my_rsp __attribute__((used)), my_rip __attribute__((used)),
+static uint64_t my_rsp __attribute__((used)),
 	my_rcx __attribute__((used));
 
 void fork_regs(void);

@@ -364,7 +364,7 @@ int main(int argc, char **argv)
 		 "handlers and the alternate stack go; ignored, blocked and pending signals stay");
 	ok_child(exec_fds, "open files stay, with their position; O_CLOEXEC closes");
 	ok_child(exec_rest,
-		 "pid, parent, group, umask, limits, timer, directory stay; the name is the file's");
+		 "pid, parent, group, umask, limits, timer, directory stay; the name is new");
 	ok_child(exec_chain, "ten programs, one after the other, in one process");
 	ok_child(exec_from_thread, "from a thread, too");
 	ok_child(exec_from_handler, "and from a signal handler");

@@ -124,7 +124,8 @@ static void test_instructions(void)
 			f.rip == (unsigned long)s->at && !f.addr &&
 			f.trapno == s->trapno && f.err == s->err,
 			"%s: SIGSEGV, trap %lu, error %#lx", s->name, s->trapno, s->err))
-			diag("  got %d faults, signal %d code %d rip %#lx (at %p) addr %#lx trap %lu error %#lx", f.count, f.sig,
+			diag("  got %d faults, signal %d code %d rip %#lx (at %p) addr %#lx "
+			     "trap %lu error %#lx", f.count, f.sig,
 			     f.code, f.rip, (const void *)s->at, f.addr, f.trapno, f.err);
 	}
 }

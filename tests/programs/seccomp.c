@@ -394,7 +394,7 @@ int main(int argc, char **argv)
 	ok_killed(filter_kill_process, SIGSYS, "filter: KILL_PROCESS");
 	ok_child(filter_kill_thread, "filter: KILL_THREAD ends one thread, the others go on");
 	ok_child(allow_list,
-		 "only read, write, exit_group and rt_sigreturn allowed: faults, signals and computing go on");
+		 "read, write, exit_group, rt_sigreturn allowed: faults, signals, computing go on");
 	ok_killed(allow_list_broken, SIGSYS, "another call kills");
 	ok_killed(no_sigreturn, SIGSYS, "rt_sigreturn() is filtered, too");
 	ok_child(tsync, "TSYNC from another thread");

@@ -343,7 +343,8 @@ static void test_looked_at(void)
 	ok(!bad_magic, "uc_flags and the marks of the XSAVE area are those of Linux");
 	ok(!bad_seg, "CS and SS in the frame are those of user code");
 	if (bad_seen || bad_out || bad_seg || bad_start)
-		diag("seen %#x out %#x csgsfs %#llx start: mxcsr %#x fcw %#x fsw %#x flags %#llx rax %#llx", bad_seen, bad_out,
+		diag("seen %#x out %#x csgsfs %#llx start: mxcsr %#x fcw %#x fsw %#x "
+		     "flags %#llx rax %#llx", bad_seen, bad_out,
 		     (unsigned long long)found.csgsfs, start.mxcsr, start.fcw, start.fsw,
 		     (unsigned long long)start.rflags, (unsigned long long)start.rax);
 }

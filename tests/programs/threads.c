@@ -226,7 +226,7 @@ static void test_overflow(void)
 	if (!pthread_create(&t, &attr, overflow, NULL))
 		pthread_join(t, &result);
 	ok(result,
-	   "a thread's stack overflows into its guard page, and the handler runs on the other stack");
+	   "a thread's stack overflows, and the handler runs on the alternate one");
 	signal(SIGSEGV, SIG_DFL);
 	ok_killed(die_of_overflow, SIGSEGV,
 		  "overflow of a thread's stack without a handler kills the process");
