@@ -93,6 +93,7 @@ user: tests
 
 include tests/programs/programs.mk
 include tests/kselftest/kselftest.mk
+include tests/apps/apps.mk
 
 -include $(LIB_OBJ:.o=.d) $(BIN:=.d) $(UNIT:=.d) $(GUEST:=.d)
 

@@ -124,6 +124,19 @@ static void check(const struct want *w)
 
 /* ---- Memory ------------------------------------------------------------- */
 
+/* A page fault at @address by an access with @arg; a fetch; #GP or #SS; behind a file's end. */
+#define PF(name, stub, arg, code, address, error)				\
+	check(&(struct want){ S(name, stub), (unsigned long)(arg), SIGSEGV, code,	\
+			      (long)(address), 14, error })
+#define JUMP(name, to, code, error)						\
+	check(&(struct want){ S(name, call), (unsigned long)(to), SIGSEGV, code,	\
+			      (long)(to), 14, error, (long)(to) })
+#define GP(name, stub, arg, signal, trap)					\
+	check(&(struct want){ S(name, stub), arg, signal, SI_KERNEL, 0, trap, 0 })
+#define BUS(name, stub, arg, error)						\
+	check(&(struct want){ S(name, stub), (unsigned long)(arg), SIGBUS, BUS_ADRERR,	\
+			      (long)(arg), 14, error })
+
 static void test_memory(void)
 {
 	int anon = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -133,69 +146,35 @@ static void test_memory(void)
 	char *hole = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, anon, -1, 0);
 	int fd = memfd_create("short", 0);
 	char *file;
-	long h = (long)hole + (long)PAGE, kernel = (long)0xffff888000001000,
-		before = (long)hole + (long)PAGE - 3;
+	unsigned long h = (unsigned long)hole + PAGE, kernel = 0xffff888000001000;
 
 	munmap(hole + PAGE, PAGE);
 	(void)*(volatile char *)ro;		/* page 0 is present, pages 1.. are not */
 	rw[0] = (char)0xc3;			/* ret */
 	hole[0] = 1;
 
-	check(&(struct want){ S("read of address 0", read), 0, SIGSEGV, SEGV_MAPERR, 0, 14, 4 });
-	check(&(struct want){ S("read of a hole", read), (unsigned long)h, SIGSEGV, SEGV_MAPERR, h,
-			      14, 4 });
-	check(&(struct want){ S("write to a hole", write), (unsigned long)h, SIGSEGV, SEGV_MAPERR,
-			      h, 14, 6 });
-	check(&(struct want){ S("locked increment in a hole", rmw), (unsigned long)h + 8, SIGSEGV,
-			      SEGV_MAPERR,
-			      h + 8, 14, 6 });
-	check(&(struct want){ S("push into a hole", push), (unsigned long)h + 64, SIGSEGV,
-			      SEGV_MAPERR, h + 56, 14, 6 });
-	check(&(struct want){ S("jump to a hole", call), (unsigned long)h, SIGSEGV, SEGV_MAPERR, h,
-			      14, 0x14,
-			      .rip = h });
-	check(&(struct want){ S("read across into a hole", read8), (unsigned long)before, SIGSEGV,
-			      SEGV_MAPERR,
-			      h, 14, 4 });
-	check(&(struct want){ S("write to a present read-only page", write), (unsigned long)ro,
-			      SIGSEGV,
-			      SEGV_ACCERR, (long)ro, 14, 7 });
-	check(&(struct want){ S("write to an untouched read-only page", write),
-			      (unsigned long)ro + PAGE, SIGSEGV,
-			      SEGV_ACCERR, (long)(ro + PAGE), 14, 6 });
-	check(&(struct want){ S("read of PROT_NONE", read), (unsigned long)none + 9, SIGSEGV,
-			      SEGV_ACCERR,
-			      (long)none + 9, 14, 4 });
-	check(&(struct want){ S("write to PROT_NONE", write), (unsigned long)none, SIGSEGV,
-			      SEGV_ACCERR,
-			      (long)none, 14, 6 });
-	check(&(struct want){ S("jump to a present page without PROT_EXEC", call),
-			      (unsigned long)rw, SIGSEGV,
-			      SEGV_ACCERR, (long)rw, 14, 0x15, .rip = (long)rw });
+	PF("read of address 0", read, 0, SEGV_MAPERR, 0, 4);
+	PF("read of a hole", read, h, SEGV_MAPERR, h, 4);
+	PF("write to a hole", write, h, SEGV_MAPERR, h, 6);
+	PF("locked increment in a hole", rmw, h + 8, SEGV_MAPERR, h + 8, 6);
+	PF("push into a hole", push, h + 64, SEGV_MAPERR, h + 56, 6);
+	PF("read across into a hole", read8, h - 3, SEGV_MAPERR, h, 4);
+	JUMP("jump to a hole", h, SEGV_MAPERR, 0x14);
+	PF("write to a present read-only page", write, ro, SEGV_ACCERR, ro, 7);
+	PF("write to an untouched read-only page", write, ro + PAGE, SEGV_ACCERR, ro + PAGE, 6);
+	PF("read of PROT_NONE", read, none + 9, SEGV_ACCERR, none + 9, 4);
+	PF("write to PROT_NONE", write, none, SEGV_ACCERR, none, 6);
+	JUMP("jump to a present page without PROT_EXEC", rw, SEGV_ACCERR, 0x15);
 	/* Linux brings the page, as for a read, before it sees that it may not be executed. */
-	check(&(struct want){ S("jump to an untouched page without PROT_EXEC", call),
-			      (unsigned long)ro + 2 * PAGE,
-			      SIGSEGV, SEGV_ACCERR, (long)ro + 2 * (long)PAGE, 14, 0x15,
-			      .rip = (long)ro + 2 * (long)PAGE });
+	JUMP("jump to an untouched page without PROT_EXEC", ro + 2 * PAGE, SEGV_ACCERR, 0x15);
 	mprotect(rw, PAGE, PROT_NONE);
-	check(&(struct want){ S("read of what mprotect() took away", read), (unsigned long)rw,
-			      SIGSEGV,
-			      SEGV_ACCERR, (long)rw, 14, 4 });
-	check(&(struct want){ S("read of the kernel's half", read), (unsigned long)kernel, SIGSEGV,
-			      SEGV_MAPERR,
-			      kernel, 14, 5 });
-	check(&(struct want){ S("write to the kernel's half", write), (unsigned long)kernel,
-			      SIGSEGV, SEGV_MAPERR,
-			      kernel, 14, 7 });
-	check(&(struct want){ S("jump to the kernel's half", call), (unsigned long)kernel, SIGSEGV,
-			      SEGV_MAPERR,
-			      kernel, 14, 0x15, .rip = kernel });
-	check(&(struct want){ S("read of a non-canonical address", read), 1UL << 63, SIGSEGV,
-			      SI_KERNEL, 0, 13, 0 });
-	check(&(struct want){ S("write to a non-canonical address", write), 1UL << 47, SIGSEGV,
-			      SI_KERNEL, 0, 13, 0 });
-	check(&(struct want){ S("non-canonical address by RBP", stack), 1UL << 63, SIGBUS,
-			      SI_KERNEL, 0, 12, 0 });
+	PF("read of what mprotect() took away", read, rw, SEGV_ACCERR, rw, 4);
+	PF("read of the kernel's half", read, kernel, SEGV_MAPERR, kernel, 5);
+	PF("write to the kernel's half", write, kernel, SEGV_MAPERR, kernel, 7);
+	JUMP("jump to the kernel's half", kernel, SEGV_MAPERR, 0x15);
+	GP("read of a non-canonical address", read, 1UL << 63, SIGSEGV, 13);
+	GP("write to a non-canonical address", write, 1UL << 47, SIGSEGV, 13);
+	GP("non-canonical address by RBP", stack, 1UL << 63, SIGBUS, 12);
 
 	file = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (ftruncate(fd, (off_t)(2 * PAGE)))
@@ -203,12 +182,8 @@ static void test_memory(void)
 	file[PAGE] = 1;
 	if (ftruncate(fd, (off_t)PAGE))
 		bail("ftruncate");
-	check(&(struct want){ S("read behind a truncated file's end", read),
-			      (unsigned long)file + PAGE + 5, SIGBUS,
-			      BUS_ADRERR, (long)file + (long)PAGE + 5, 14, 4 });
-	check(&(struct want){ S("write behind a truncated file's end", write),
-			      (unsigned long)file + PAGE, SIGBUS,
-			      BUS_ADRERR, (long)file + (long)PAGE, 14, 6 });
+	BUS("read behind a truncated file's end", read, file + PAGE + 5, 4);
+	BUS("write behind a truncated file's end", write, file + PAGE, 6);
 	file[0] = 2;
 	ok_eq(file[0], 2, "the rest of the file is still there");
 	close(fd);
@@ -254,8 +229,7 @@ static void test_other(void)
 		skip(3, "INT1 is not exact under a hypervisor");
 	else
 		check(&(struct want){ S("INT1", int1), 0, SIGTRAP, TRAP_BRKPT, (long)fault_int1_on,
-				      1, 0,
-				      (long)fault_int1_on });
+				      1, 0, (long)fault_int1_on });
 	check(&(struct want){ S("INT 4", int4), 0, SIGSEGV, SI_KERNEL, 0, 4, 0,
 			      (long)fault_int4_on });
 }
