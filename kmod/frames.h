@@ -55,7 +55,8 @@ static inline bool frames_hva(struct dune_frames *f, u64 gpa, unsigned long *hva
 	/* pairs with assign_locked(): below next, gib[] is written */
 	if (!frame || frame >= smp_load_acquire(&f->next))
 		return false;
-	*hva = ((unsigned long)f->gib[frame / GIB_PER_PAGE][frame % GIB_PER_PAGE] << DUNE_FRAME_SHIFT) | (gpa & (FRAME_BYTES - 1));
+	*hva = ((unsigned long)f->gib[frame / GIB_PER_PAGE][frame % GIB_PER_PAGE] << DUNE_FRAME_SHIFT) |
+	       (gpa & (FRAME_BYTES - 1));
 	return true;
 }
 

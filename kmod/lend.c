@@ -33,6 +33,7 @@ static struct workqueue_struct *reaper;
 static void make_idle(struct dune_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->run->released, vcpu->run->released + 1);
+	/* what is above is done by the time that another thread can claim it */
 	smp_store_release(&vcpu->state, VCPU_IDLE);
 	/* whoever sees this may use the page again: it can be claimed by now */
 	smp_store_release(&vcpu->run->busy, 0);
@@ -197,7 +198,6 @@ static void take_back(struct dune_vcpu *vcpu, struct pt_regs *regs)
 	vcpu->state = VCPU_AWAITED;
 }
 
-
 /*
  * The thread is about to reach user mode. Interrupts off. What must be let by:
  * the way to a call that is to be made there, and code that Dune mode cannot run.
@@ -238,7 +238,8 @@ int vcpu_lend_for(struct dune_vcpu *vcpu, syscall_fn fn)
 	regs->ip = vcpu->regs.cx;
 	regs->orig_ax = vcpu->regs.ax;
 	regs->ax = fn(regs);
-	vcpu->regs = vcpu->odd_regs = *regs;
+	vcpu->regs = *regs;
+	vcpu->odd_regs = *regs;
 	*regs = jumper;
 	vcpu->dirty |= DIRTY_REGS | (ring3 ? DIRTY_RING3 : 0);
 	return fits_dune_mode(&vcpu->regs) ? 0 : VCPU_STAY_LENT;

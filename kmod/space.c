@@ -60,6 +60,7 @@ static bool zap_frame(struct dune_space *space, u32 frame, unsigned long start, 
 static bool zap_hva(struct dune_space *space, unsigned long start, unsigned long end, struct list_head *freed)
 {
 	struct dune_frames *frames = &space->frames;
+	/* below next, gib[] is written: see frames_hva() */
 	u32 frame, nr = smp_load_acquire(&frames->next);
 	bool any = false;
 
