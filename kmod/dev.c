@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/uaccess.h>
 #include <linux/dune.h>
+#include "born.h"
 #include "dev.h"
 #include "frames.h"
 #include "hv.h"
@@ -39,7 +40,8 @@ static long get_info(void __user *arg)
 		.size = sizeof(info),
 		.abi = DUNE_ABI_VERSION,
 		.gpa_bits = hv->gpa_bits(),
-		.caps = hv->caps() | (fastcall_available() ? DUNE_CAP_FAST_SYSCALLS : 0),
+		.caps = hv->caps() | DUNE_CAP_CONFINE | (fastcall_available() ? DUNE_CAP_FAST_SYSCALLS : 0) |
+			(born_available() ? DUNE_CAP_BIRTH : 0),
 		.frames = frames_count(hv->gpa_bits()) - 1,
 		.run_size = PAGE_SIZE,
 		.table_size = FRAME_TABLE_PAGES * PAGE_SIZE,

@@ -10,11 +10,20 @@
  * The run itself is not made in the fault handler, where Linux holds locks and
  * expects an answer, but as a task work: it runs in the thread's own context, may sleep,
  * and what it leaves in pt_regs is what the signal code works on next.
+ *
+ * A page fault is a long way. A thread that was lent comes back by a shorter one, an INT3 in the
+ * page behind the door, which asks for no lock and looks up no mapping. Its task work waits for it
+ * from the moment on that its registers were taken back: should a signal arrive
+ * before the INT3, the work is run before Linux looks at the signal, and what the signal finds
+ * is the program.
  */
+#include <linux/kdebug.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
+#include <asm/text-patching.h>
+#include "born.h"
 #include "door.h"
 #include "space.h"
 #include "vcpu.h"
@@ -36,10 +45,14 @@ static void run_work(struct callback_head *head)
 	struct dune_vcpu *vcpu = container_of(head, struct dune_vcpu, door_work);
 	int ret;
 
+	/* what comes behind us in this batch would wait until the program is done */
+	if (head->next && !task_work_add(current, head, TWA_RESUME))
+		return;
 	clear_bit_unlock(0, &vcpu->door_queued);
+	if (current->flags & PF_EXITING)
+		goto out;
 	ret = vcpu_claim(vcpu);
 	if (!ret) {
-		vcpu->door_regs = *task_pt_regs(current);
 		ret = vcpu_run_door(vcpu);
 		if (ret == DUNE_DOOR_LENT)
 			goto out;
@@ -126,20 +139,82 @@ static int queue_request(struct dune_space *space)
 	return -ESRCH;
 }
 
-static int queue_run(struct dune_vcpu *vcpu)
+/* -EBUSY if it is queued already. */
+static int queue_work_of(struct dune_vcpu *vcpu, enum task_work_notify_mode mode)
 {
-	/* two threads that use one page: one of them is wrong */
-	if (test_and_set_bit_lock(0, &vcpu->door_queued)) {
-		answer(-EBUSY);
-		return 0;
-	}
+	if (test_and_set_bit_lock(0, &vcpu->door_queued))
+		return -EBUSY;
 	vcpu_get(vcpu);
 	init_task_work(&vcpu->door_work, run_work);
-	if (!task_work_add(current, &vcpu->door_work, TWA_RESUME))
+	if (!task_work_add(current, &vcpu->door_work, mode))
 		return 0;
 	clear_bit_unlock(0, &vcpu->door_queued);
-	vcpu_put(vcpu);		/* not the last one: its page is mapped, and mmap_lock held */
+	vcpu_put(vcpu);		/* not the last one: its page is mapped, and mmap_lock held; or it is awaited */
 	return -ESRCH;
+}
+
+static int queue_run(struct dune_vcpu *vcpu)
+{
+	int ret = queue_work_of(vcpu, TWA_RESUME);
+
+	if (ret != -EBUSY)
+		return ret;
+	if (vcpu->state == VCPU_AWAITED && vcpu->task == current)
+		set_thread_flag(TIF_NOTIFY_RESUME);	/* for the work that waits; or come again */
+	else
+		answer(-EBUSY);		/* two threads that use one page: one of them is wrong */
+	return 0;
+}
+
+/* ---- The shorter way --------------------------------------------------------- */
+
+static struct page *short_way;
+
+unsigned long door_short_way(unsigned long door)
+{
+	return door + PAGE_SIZE;
+}
+
+void door_await(struct dune_vcpu *vcpu)
+{
+	queue_work_of(vcpu, TWA_NONE);
+}
+
+/* Interrupts off: it is this thread's own INT3. */
+static int on_int3(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct pt_regs *regs = ((struct die_args *)data)->regs;
+	struct dune_vcpu *vcpu;
+
+	if (event != DIE_INT3 || !user_mode(regs))
+		return NOTIFY_DONE;
+	if (born_is_at(regs->ip - INT3_INSN_SIZE))
+		goto work_waits;
+	vcpu = vcpu_awaited();
+	if (!vcpu || regs->ip != door_short_way(vcpu->door_regs.ip) + INT3_INSN_SIZE)
+		return NOTIFY_DONE;
+	regs->ip = vcpu->door_regs.ip;
+work_waits:
+	set_thread_flag(TIF_NOTIFY_RESUME);
+	return NOTIFY_STOP;
+}
+
+static struct notifier_block int3_nb = { .notifier_call = on_int3 };
+
+int door_init(void)
+{
+	short_way = alloc_page(GFP_KERNEL);
+	if (!short_way)
+		return -ENOMEM;
+	memset(page_address(short_way), INT3_INSN_OPCODE, PAGE_SIZE);
+	register_die_notifier(&int3_nb);
+	return 0;
+}
+
+void door_exit(void)
+{
+	unregister_die_notifier(&int3_nb);
+	__free_page(short_way);
 }
 
 /* Only a jump here, by a thread in ordinary mode, of the process itself. */
@@ -171,12 +246,13 @@ static vm_fault_t door_fault(struct vm_fault *vmf)
 static const struct vm_operations_struct door_vm_ops = { .fault = door_fault };
 
 /*
- * Something that is mapped beside the door keeps the page table for both: else Linux
+ * What is mapped beside the door also keeps the page table for both: else Linux
  * would allocate one for each jump, and find that it was not needed.
  */
-static int map_anchor(struct vm_area_struct *vma)
+static int map_short_way(struct vm_area_struct *vma)
 {
-	return remap_pfn_range(vma, vma->vm_start + PAGE_SIZE, page_to_pfn(ZERO_PAGE(0)), PAGE_SIZE, PAGE_READONLY);
+	return remap_pfn_range(vma, door_short_way(vma->vm_start), page_to_pfn(short_way), PAGE_SIZE,
+			       PAGE_READONLY_EXEC);
 }
 
 /* The file keeps the space. A fork takes the door along, as all the child has of it. */
@@ -189,5 +265,5 @@ int door_mmap(struct dune_space *space, struct vm_area_struct *vma)
 	dune_vma_flags(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE);
 	vma->vm_private_data = space;
 	vma->vm_ops = &door_vm_ops;
-	return map_anchor(vma);
+	return map_short_way(vma);
 }

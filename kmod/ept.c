@@ -244,3 +244,59 @@ bool ept_zap(struct ept *ept, u64 gpa, u64 len, struct list_head *freed)
 		return clear_entry(ept, entry, EPT_1G, freed);
 	return zap_2m(ept, table_of(*entry), gpa, gpa + len, freed);
 }
+
+/* ---- Taking the right to write away --------------------------------------- */
+
+/* The CPU may be setting the dirty bit of an entry that can be written. */
+static bool protect_entry(struct ept *ept, u64 *entry)
+{
+	u64 old = READ_ONCE(*entry);
+
+	if (!(old & ept->format->write))
+		return false;
+	clear_bit(__ffs64(ept->format->write), (unsigned long *)entry);
+	return true;
+}
+
+static bool protect_4k(struct ept *ept, u64 *table, u64 gpa, u64 end)
+{
+	bool any = false;
+
+	for (; gpa < end; gpa += PAGE_SIZE)
+		any |= protect_entry(ept, &table[index_of(gpa, EPT_4K)]);
+	return any;
+}
+
+static bool protect_2m(struct ept *ept, u64 *table, u64 gpa, u64 end)
+{
+	bool any = false;
+	u64 next;
+
+	for (; gpa < end; gpa = next) {
+		u64 *entry = &table[index_of(gpa, EPT_2M)];
+
+		next = min(end, (gpa | (size_of(EPT_2M) - 1)) + 1);
+		if (!is_present(ept, *entry))
+			continue;
+		if (is_leaf(ept, *entry, EPT_2M))
+			any |= protect_entry(ept, entry);
+		else
+			any |= protect_4k(ept, table_of(*entry), gpa, next);
+	}
+	return any;
+}
+
+bool ept_protect(struct ept *ept, u64 gpa, u64 len)
+{
+	u64 *entry = &ept->root[index_of(gpa, EPT_512G)];
+
+	lockdep_assert_held(&ept->lock);
+	if (!is_present(ept, *entry))
+		return false;
+	entry = &table_of(*entry)[index_of(gpa, EPT_1G)];
+	if (!is_present(ept, *entry))
+		return false;
+	if (is_leaf(ept, *entry, EPT_1G))
+		return protect_entry(ept, entry);
+	return protect_2m(ept, table_of(*entry), gpa, gpa + len);
+}

@@ -89,4 +89,10 @@ void ept_map_near(struct ept *ept, u64 gpa, const struct ept_leaf *leaf);
 bool ept_zap(struct ept *ept, u64 gpa, u64 len, struct list_head *freed);
 void ept_free_pages(struct list_head *freed);
 
+/*
+ * Take the right to write away in [gpa, gpa + len), with the bounds of ept_zap(); what is mapped
+ * stays so. Lock held. True when any entry had it: flush.
+ */
+bool ept_protect(struct ept *ept, u64 gpa, u64 len);
+
 #endif /* DUNE_EPT_H */

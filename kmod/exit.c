@@ -67,6 +67,7 @@ static int (*const handlers[HV_NR_EXITS])(struct dune_vcpu *vcpu) = {
 	[HV_DENIED_GP]	  = denied_gp,
 	[HV_DENIED_UD]	  = denied_ud,
 	[HV_ALIGNMENT]	  = alignment,
+	[HV_DEBUG]	  = vcpu_debug,
 	[HV_TRIPLE_FAULT] = triple_fault,
 	[HV_BAD_STATE]	  = bad_state,
 	[HV_NESTED_FAULT] = nested_fault,

@@ -109,10 +109,13 @@ static int copy_locked(struct dune_frames *to, struct dune_frames *from)
 			return -ENOMEM;
 		memcpy(to->table[i], from->table[i], PAGE_SIZE);
 	}
-	for (i = 0; i < from->next; i += GIB_PER_PAGE) {
-		if (!gib_slot(to, i))
+	/* a space without a frame has not even the first of these */
+	for (i = 0; i < GIB_PAGES; i++) {
+		if (!from->gib[i])
+			continue;
+		if (!gib_slot(to, i * GIB_PER_PAGE))
 			return -ENOMEM;
-		memcpy(to->gib[i / GIB_PER_PAGE], from->gib[i / GIB_PER_PAGE], PAGE_SIZE);
+		memcpy(to->gib[i], from->gib[i], PAGE_SIZE);
 	}
 	to->next = from->next;
 	return 0;

@@ -29,6 +29,7 @@ enum hv_exit {
 	HV_DENIED_GP,		/* an instruction that gets #GP(0) */
 	HV_DENIED_UD,		/* an instruction that gets #UD */
 	HV_ALIGNMENT,		/* #AC */
+	HV_DEBUG,		/* the host's debug registers hit: exit.debug, exit.watched */
 	HV_TRIPLE_FAULT,
 	HV_BAD_STATE,
 	HV_NESTED_FAULT,	/* while an exception was being delivered */

@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 #include <asm/segment.h>
 #include <asm/sighandling.h>
+#include "door.h"
 #include "space.h"
 #include "vcpu.h"
 
@@ -99,6 +100,30 @@ static void follow(struct dune_vcpu *vcpu)
 	preempt_notifier_register(&vcpu->preempt);
 }
 
+static struct dune_vcpu *followed(enum vcpu_state state)
+{
+	struct preempt_notifier *pn;
+	struct dune_vcpu *vcpu;
+
+	hlist_for_each_entry(pn, &current->preempt_notifiers, link) {
+		if (pn->ops != &lent_ops)
+			continue;
+		vcpu = container_of(pn, struct dune_vcpu, preempt);
+		return vcpu->state == state ? vcpu : NULL;
+	}
+	return NULL;
+}
+
+struct dune_vcpu *vcpu_awaited(void)
+{
+	return followed(VCPU_AWAITED);
+}
+
+struct dune_vcpu *vcpu_lent(void)
+{
+	return followed(VCPU_LENT);
+}
+
 /* ---- The registers --------------------------------------------------------- */
 
 /* What a process may set of its flags: those that sigreturn takes, and two that only POPF does. */
@@ -137,6 +162,8 @@ static void put_bases(const struct dune_vcpu *vcpu)
 /* What is in pt_regs now is the program. */
 static void begin_lending(struct dune_vcpu *vcpu)
 {
+	if (vcpu_confined(vcpu))
+		confine_check_stack(vcpu, task_pt_regs(current)->sp);
 	preempt_disable();
 	put_bases(vcpu);
 	vcpu->state = VCPU_LENT;
@@ -179,6 +206,24 @@ static bool fits_dune_mode(const struct pt_regs *regs)
 	return regs->cs == __USER_CS && regs->ss == __USER_DS && !(fs | gs);
 }
 
+/*
+ * What a program in ring 0 reads of CS and SS it may put into a signal frame, and
+ * sigreturn takes it for selectors of ring 3. Here they are the same as the frame's own.
+ */
+static void accept_ring0(struct pt_regs *regs)
+{
+	if (regs->cs == (__KERNEL_CS | 3))
+		regs->cs = __USER_CS;
+	if (regs->ss == (__KERNEL_DS | 3))
+		regs->ss = __USER_DS;
+}
+
+bool lend_fits(struct pt_regs *regs)
+{
+	accept_ring0(regs);
+	return fits_dune_mode(regs);
+}
+
 /* Interrupts off. */
 static void take_back(struct dune_vcpu *vcpu, struct pt_regs *regs)
 {
@@ -195,7 +240,9 @@ static void take_back(struct dune_vcpu *vcpu, struct pt_regs *regs)
 		run->load |= DUNE_LOAD_BASES;
 	}
 	*regs = vcpu->door_regs;
+	regs->ip = door_short_way(regs->ip);
 	vcpu->state = VCPU_AWAITED;
+	door_await(vcpu);
 }
 
 /*
@@ -218,8 +265,14 @@ static void on_user_return(struct user_return_notifier *urn)
 		retire(vcpu);
 		return;
 	}
-	if ((vcpu->native_ip && regs->ip == vcpu->native_ip) || !fits_dune_mode(regs))
+	if (vcpu_confined(vcpu)) {
+		if (confine_gate(vcpu, regs))
+			return;
+		if (!lend_fits(regs))
+			confine_kill();
+	} else if ((vcpu->native_ip && regs->ip == vcpu->native_ip) || !lend_fits(regs)) {
 		return;
+	}
 	user_return_notifier_unregister(urn);
 	take_back(vcpu, regs);
 }
@@ -238,11 +291,17 @@ int vcpu_lend_for(struct dune_vcpu *vcpu, syscall_fn fn)
 	regs->ip = vcpu->regs.cx;
 	regs->orig_ax = vcpu->regs.ax;
 	regs->ax = fn(regs);
+	accept_ring0(regs);
 	vcpu->regs = *regs;
 	vcpu->odd_regs = *regs;
 	*regs = jumper;
 	vcpu->dirty |= DIRTY_REGS | (ring3 ? DIRTY_RING3 : 0);
-	return fits_dune_mode(&vcpu->regs) ? 0 : VCPU_STAY_LENT;
+	if (fits_dune_mode(&vcpu->regs))
+		return 0;
+	if (!vcpu_confined(vcpu))
+		return VCPU_STAY_LENT;
+	confine_kill();
+	return 0;
 }
 
 /* The run ended for that: vcpu->regs is what pt_regs would be. */
@@ -273,6 +332,7 @@ int vcpu_claim(struct dune_vcpu *vcpu)
 		kref_get(&vcpu->ref);
 		vcpu->task = current;
 		vcpu->run->busy = 1;
+		vcpu->door_regs = *task_pt_regs(current);
 		break;
 	case VCPU_AWAITED:
 		if (vcpu->task == current) {

@@ -22,6 +22,17 @@ struct pt_regs;
  */
 enum vcpu_state { VCPU_IDLE, VCPU_RUNNING, VCPU_LENT, VCPU_AWAITED, VCPU_ENDING };
 
+/*
+ * The VCPU that the calling thread was taken back for and has not reached, NULL if there is none.
+ * Interrupts or preemption off.
+ */
+struct dune_vcpu *vcpu_awaited(void);
+/* The VCPU that the calling thread is lent from, NULL if it is not. Likewise. */
+struct dune_vcpu *vcpu_lent(void);
+
+/* Is this a program that can go on in Dune mode? Selectors of its ring 0 are made those of ring 3. */
+bool lend_fits(struct pt_regs *regs);
+
 /* IDLE to RUNNING, or AWAITED to RUNNING for the same thread. -EBUSY if it is not this thread's to run. */
 int vcpu_claim(struct dune_vcpu *vcpu);
 /* RUNNING to IDLE. */

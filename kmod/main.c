@@ -7,7 +7,9 @@
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include "syscore.h"
+#include "born.h"
 #include "dev.h"
+#include "door.h"
 #include "hv.h"
 #include "vcpu.h"
 
@@ -106,6 +108,12 @@ static int __init dune_init(void)
 	ret = lend_init();
 	if (ret)
 		goto err_fast;
+	ret = born_init();
+	if (ret)
+		goto err_lend;
+	ret = door_init();
+	if (ret)
+		goto err_born;
 	register_reboot_notifier(&hv_reboot_nb);
 	dune_syscore_register(&hv_syscore);
 	ret = dev_register();		/* last: from here on user space is inside */
@@ -116,6 +124,10 @@ static int __init dune_init(void)
 err_syscall:
 	dune_syscore_unregister(&hv_syscore);
 	unregister_reboot_notifier(&hv_reboot_nb);
+	door_exit();
+err_born:
+	born_exit();
+err_lend:
 	lend_exit();
 err_fast:
 	fastcall_exit();
@@ -129,6 +141,8 @@ static void __exit dune_exit(void)
 	dev_unregister();
 	dune_syscore_unregister(&hv_syscore);
 	unregister_reboot_notifier(&hv_reboot_nb);
+	door_exit();
+	born_exit();
 	lend_exit();
 	fastcall_exit();
 	hv->remove();

@@ -16,9 +16,16 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
+#include "entry.h"
 #include "pfnmap.h"
 #include "space.h"
 #include "vcpu.h"
+
+/*
+ * What comes next in memory is likely to be used next, and an exit costs more than
+ * a look. Only what is present in Linux's table is mapped, with the rights it has there.
+ */
+#define AROUND 16
 
 /* One fault, from the exit to the entry in the table. */
 struct fault {
@@ -30,9 +37,14 @@ struct fault {
 	bool of_file;			/* likewise */
 	bool expect_absent;
 	bool faulted;			/* Linux was asked to fault it in */
+	bool tried;			/* and said to ask again */
 	vm_fault_t answer;		/* what it said */
 	unsigned long seq;		/* of the notifier, before anything was looked up */
 	struct ept_leaf leaf;
+	struct page *page;		/* of the leaf, NULL if it has none */
+	bool together;			/* it was looked up together with those that follow */
+	int nr_near;			/* so many of these were there too */
+	struct page *near[AROUND];
 };
 
 /* As the CPU has it: anything but PROT_NONE can be read. */
@@ -45,24 +57,47 @@ static bool vma_allows(unsigned long vm_flags, u32 access)
 	return vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
 }
 
+/* Linux brings pages of files in several at a time; a fresh page of other memory is alone. */
+static bool may_have_company(const struct fault *f)
+{
+	return !f->faulted || f->of_file;
+}
+
+/* How many pages, this one included, may be mapped by one fault: within one table and with one VMA's rights. */
+static int span(const struct fault *f)
+{
+	unsigned long end = min(f->hva + AROUND * PAGE_SIZE, (f->hva | (PMD_SIZE - 1)) + 1);
+
+	if (!may_have_company(f))
+		return 1;
+	/* the right to execute is the VMA's, and it has a last page */
+	if (f->access & ACCESS_EXEC)
+		end = min(end, f->vm_end);
+	return (end - f->hva) >> PAGE_SHIFT;
+}
+
 /*
- * What Linux's page table has for one small page. *large: it may be part of a
- * larger one, which cannot be seen from here.
+ * What Linux's page table has for one small page, and for those behind it that can be written if this one
+ * can: one walk for all. *large: it may be part of a larger one, which cannot be seen from here.
  */
 static bool lookup_entry(struct fault *f, bool *large)
 {
-	struct page *page;
+	int got = get_user_pages_fast_only(f->hva, span(f), FOLL_WRITE, f->near), i;
 
-	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB, .write = true };
-	if (!get_user_page_fast_only(f->hva, FOLL_WRITE, &page)) {
-		f->leaf.write = false;
-		if (f->access & ACCESS_WRITE || !get_user_page_fast_only(f->hva, 0, &page))
+	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB, .write = got > 0 };
+	f->together = got > 0;
+	if (got <= 0) {
+		if (f->access & ACCESS_WRITE || get_user_pages_fast_only(f->hva, 1, 0, f->near) != 1)
 			return false;
+		got = 1;
 	}
-	f->leaf.pfn = page_to_pfn(page);
-	/* the notifier keeps the page for us once it is mapped, and install() sees if it went before */
-	put_page(page);
-	*large = PageCompound(page);
+	f->page = f->near[0];
+	f->leaf.pfn = page_to_pfn(f->page);
+	f->nr_near = got - 1;
+	/* the notifier keeps the pages for us once they are mapped, and install() sees if they went before */
+	for (i = 0; i < got; i++)
+		put_page(f->near[i]);
+	*large = PageCompound(f->page);
 	return true;
 }
 
@@ -75,6 +110,17 @@ static bool lookup_present(struct fault *f)
 	bool large;
 
 	return !(f->access & ACCESS_EXEC) && lookup_entry(f, &large) && !large;
+}
+
+/* For code, which needs the VMA's word, the same look is enough once that is given. */
+static bool lookup_executable(struct fault *f)
+{
+	bool large;
+
+	if (!(f->access & ACCESS_EXEC) || !lookup_entry(f, &large) || large)
+		return false;
+	f->leaf.exec = true;
+	return true;
 }
 
 /* To hmm_range_fault() nothing may be done where VM_READ is not set; to the CPU it may. */
@@ -94,26 +140,37 @@ static int lookup_unreadable(struct fault *f)
 	return 0;
 }
 
-/* Look up how Linux maps the address, faulting it in. */
+/*
+ * Look up how Linux maps the address now. hmm_range_fault() could fault it in as well, but
+ * it cannot wait: where a userfaultfd has to be asked it would fail.
+ */
 static int lookup_mapping(struct fault *f)
 {
-	unsigned long pfn = 0;
+	unsigned long pfn = 0, want = HMM_PFN_VALID | (f->access & ACCESS_WRITE ? HMM_PFN_WRITE : 0);
 	struct hmm_range range = {
 		.notifier = &f->space->mni,
 		.notifier_seq = f->seq,
 		.start = f->hva,
 		.end = f->hva + PAGE_SIZE,
 		.hmm_pfns = &pfn,
-		.default_flags = HMM_PFN_REQ_FAULT | (f->access & ACCESS_WRITE ? HMM_PFN_REQ_WRITE : 0),
 	};
 	unsigned int order;
 	int ret = hmm_range_fault(&range);
 
 	if (ret)
 		return ret;
+	if (pfn & HMM_PFN_ERROR)
+		return -EFAULT;
+	if ((pfn & want) != want) {
+		/* it went away again since it was faulted in: once more */
+		f->faulted = false;
+		return -EAGAIN;
+	}
 	order = hmm_pfn_to_map_order(pfn);
+	f->page = hmm_pfn_to_page(pfn);
+	f->together = false;
 	f->leaf = (struct ept_leaf) {
-		.pfn = page_to_pfn(hmm_pfn_to_page(pfn)),
+		.pfn = page_to_pfn(f->page),
 		.cache = EPT_WB,
 		.write = pfn & HMM_PFN_WRITE,
 		.exec = f->vm_flags & VM_EXEC,
@@ -125,7 +182,8 @@ static int lookup_mapping(struct fault *f)
 /*
  * The page fault itself, as the process's own access would have made it: it may
  * sleep, and wait for a userfaultfd. -EAGAIN: look again; with *locked false if
- * Linux dropped mmap_lock on the way.
+ * Linux dropped mmap_lock on the way. -EINTR: that was a wait, and a signal ended it.
+ * A signal ends nothing else: a fault that is given up makes no progress.
  */
 static int fault_in(struct fault *f, struct vm_area_struct *vma, bool *locked)
 {
@@ -135,13 +193,48 @@ static int fault_in(struct fault *f, struct vm_area_struct *vma, bool *locked)
 
 	if (f->access & ACCESS_WRITE)
 		flags |= FAULT_FLAG_WRITE;
+	if (f->tried)
+		flags |= FAULT_FLAG_TRIED;
 	ret = handle_mm_fault(vma, f->hva, flags, NULL);
 	*locked = !(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED));
+	if (ret & VM_FAULT_RETRY) {
+		f->faulted = false;
+		f->tried = true;
+		return signal_pending(current) ? -EINTR : -EAGAIN;
+	}
 	if (!(ret & VM_FAULT_ERROR))
 		return -EAGAIN;
 	f->answer = ret;
 	/* an error without a number is still no page */
 	return vm_fault_to_errno(ret, 0) ?: -EFAULT;
+}
+
+/*
+ * Right after the fault, under the same mmap_lock: what is there now. Not where that fault
+ * took something else away, which the notifier has told of: then all is looked up again.
+ */
+static bool lookup_faulted(struct fault *f, struct vm_area_struct *vma)
+{
+	struct page *page;
+
+	if (f->access & ACCESS_EXEC || mmu_interval_check_retry(&f->space->mni, f->seq))
+		return false;
+	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB };
+	page = entry_page(vma, f->hva, &f->leaf.write);
+	if (!page || PageCompound(page) || (f->access & ACCESS_WRITE && !f->leaf.write))
+		return false;
+	f->page = page;
+	f->leaf.pfn = page_to_pfn(page);
+	return true;
+}
+
+static int fault_and_look(struct fault *f, struct vm_area_struct *vma, bool *locked)
+{
+	int ret;
+
+	f->faulted = true;
+	ret = fault_in(f, vma, locked);
+	return ret == -EAGAIN && *locked && lookup_faulted(f, vma) ? 0 : ret;
 }
 
 /* mmap_lock held, unless *locked says that it was dropped. */
@@ -156,10 +249,10 @@ static int lookup_vma(struct fault *f, struct vm_area_struct *vma, bool *locked)
 		f->leaf.exec = f->vm_flags & VM_EXEC;
 		return pfnmap_lookup(vma, f->hva, f->access & ACCESS_WRITE, &f->leaf);
 	}
-	if (!f->faulted) {
-		f->faulted = true;
-		return fault_in(f, vma, locked);
-	}
+	if (lookup_executable(f))
+		return 0;
+	if (!f->faulted)
+		return fault_and_look(f, vma, locked);
 	return f->vm_flags & VM_READ ? lookup_mapping(f) : lookup_unreadable(f);
 }
 
@@ -183,6 +276,9 @@ static int lookup(struct fault *f)
 
 	if ((f->faulted || !f->expect_absent) && lookup_present(f))
 		return 0;
+	/* what a look that was not enough left there is not what will be mapped */
+	f->page = NULL;
+	f->together = false;
 	mmap_read_lock(mm);
 	vma = find_vma(mm, f->hva);
 	if (likely(vma && vma->vm_start <= f->hva))
@@ -222,13 +318,35 @@ static void fit_leaf(struct fault *f)
  * A page that Dune mode may write is dirty from now on: the CPU sets no dirty bit
  * in Linux's own entry. Called under the lock, while the page cannot go.
  */
-static void mark_dirty(const struct ept_leaf *leaf)
+static void mark_dirty(struct page *page)
 {
-	if (leaf->write && pfn_valid(leaf->pfn)) {
-		struct page *page = compound_head(pfn_to_page(leaf->pfn));
+	page = compound_head(page);
+	if (!PageDirty(page) && !PageReserved(page))
+		SetPageDirty(page);
+}
 
-		if (!PageReserved(page) && !PageDirty(page))
-			SetPageDirty(page);
+static void mark_leaf_dirty(const struct fault *f)
+{
+	if (!f->leaf.write)
+		return;
+	if (likely(f->page))
+		mark_dirty(f->page);
+	else if (pfn_valid(f->leaf.pfn))
+		mark_dirty(pfn_to_page(f->leaf.pfn));
+}
+
+/* Those behind the page that was just mapped. ept.lock held, and nothing changed since they were looked up. */
+static void install_near(struct fault *f, struct page **pages, int nr, bool write)
+{
+	struct ept_leaf leaf = { .level = EPT_4K, .cache = EPT_WB, .write = write,
+				 .exec = f->access & ACCESS_EXEC };
+	int i;
+
+	for (i = 0; i < nr && !PageCompound(pages[i]); i++) {
+		leaf.pfn = page_to_pfn(pages[i]);
+		if (write)
+			mark_dirty(pages[i]);
+		ept_map_near(&f->space->ept, f->gpa + (i + 1) * PAGE_SIZE, &leaf);
 	}
 }
 
@@ -242,8 +360,10 @@ static int install(struct fault *f, struct ept_cache_pages *cache)
 
 	spin_lock(&space->ept.lock);
 	if (!space_retry(space, f->seq)) {
-		mark_dirty(&f->leaf);
+		mark_leaf_dirty(f);
 		stale = ept_map(&space->ept, f->gpa, &f->leaf, cache, &freed);
+		if (f->together)
+			install_near(f, f->near + 1, f->nr_near, f->leaf.write);
 		ret = 0;
 	}
 	spin_unlock(&space->ept.lock);
@@ -254,16 +374,10 @@ static int install(struct fault *f, struct ept_cache_pages *cache)
 	return ret;
 }
 
-/*
- * What comes next in memory is likely to be used next, and an exit costs more than
- * a look. Only what is present in Linux's table is mapped, with the rights it has there.
- */
-#define AROUND 16
-
-/* Linux brings pages of files in several at a time; a fresh page of other memory is alone. */
+/* Are there pages behind this one to be mapped with it, that nobody has looked for yet? */
 static bool has_company(const struct fault *f)
 {
-	return f->leaf.level == EPT_4K && f->leaf.cache == EPT_WB && (!f->faulted || f->of_file);
+	return f->leaf.level == EPT_4K && f->leaf.cache == EPT_WB && !f->together && may_have_company(f);
 }
 
 static int present_pages(unsigned long hva, int nr, bool *write, struct page **pages)
@@ -274,40 +388,22 @@ static int present_pages(unsigned long hva, int nr, bool *write, struct page **p
 	return got > 0 ? got : get_user_pages_fast_only(hva, nr, 0, pages);
 }
 
-static void install_around(struct fault *f, struct page **pages, int nr, bool write)
-{
-	struct ept_leaf leaf = { .level = EPT_4K, .cache = EPT_WB, .write = write,
-				 .exec = f->access & ACCESS_EXEC };
-	int i;
-
-	spin_lock(&f->space->ept.lock);
-	for (i = 0; i < nr && !space_retry(f->space, f->seq) && !PageCompound(pages[i]); i++) {
-		leaf.pfn = page_to_pfn(pages[i]);
-		mark_dirty(&leaf);
-		ept_map_near(&f->space->ept, f->gpa + (i + 1) * PAGE_SIZE, &leaf);
-	}
-	spin_unlock(&f->space->ept.lock);
-}
-
 static void map_around(struct fault *f)
 {
-	unsigned long next = f->hva + PAGE_SIZE;
-	unsigned long end = min(f->hva + AROUND * PAGE_SIZE, (f->hva | (PMD_SIZE - 1)) + 1);
-	struct page *pages[AROUND];
+	int nr = span(f) - 1, i;
 	bool write;
-	int nr, i;
 
-	/* the right to execute is the VMA's, and it has a last page */
-	if (f->access & ACCESS_EXEC)
-		end = min(end, f->vm_end);
-	if (next >= end)
-		return;
-	nr = present_pages(next, (end - next) >> PAGE_SHIFT, &write, pages);
 	if (nr <= 0)
 		return;
-	install_around(f, pages, nr, write);
+	nr = present_pages(f->hva + PAGE_SIZE, nr, &write, f->near);
+	if (nr <= 0)
+		return;
+	spin_lock(&f->space->ept.lock);
+	if (!space_retry(f->space, f->seq))
+		install_near(f, f->near, nr, write);
+	spin_unlock(&f->space->ept.lock);
 	for (i = 0; i < nr; i++)
-		put_page(pages[i]);
+		put_page(f->near[i]);
 }
 
 static int try(struct fault *f, struct ept_cache_pages *cache)
@@ -332,7 +428,7 @@ static int resolve(struct fault *f, struct ept_cache_pages *cache)
 			ret = -EAGAIN;
 		if (likely(ret != -EAGAIN))
 			return ret;
-		if (signal_pending(current))
+		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
@@ -370,7 +466,7 @@ static int to_signal(struct dune_vcpu *vcpu, const struct fault *f)
 
 	if (f->answer & (VM_FAULT_SIGBUS | VM_FAULT_HWPOISON | VM_FAULT_HWPOISON_LARGE)) {
 		s.signo = SIGBUS;
-		s.code = f->answer & VM_FAULT_SIGBUS ? BUS_ADRERR : BUS_MCEERR_AR;
+		s.code = f->answer & VM_FAULT_SIGBUS || !IS_ENABLED(CONFIG_MEMORY_FAILURE) ? BUS_ADRERR : BUS_MCEERR_AR;
 	}
 	/* a page that may not be executed is mapped before that is seen */
 	if (vcpu->exit.mapped || is_present(f->hva) || (f->access & ACCESS_EXEC && f->vm_flags & VM_READ && !f->answer))
@@ -445,7 +541,8 @@ int vcpu_ept_fault(struct dune_vcpu *vcpu)
 		vcpu->run->counters.ept_faults++;
 		return 0;
 	case -EINTR:
-		return -EINTR;
+		/* run_loop() looks what it is: in ring 0's own code it has to wait */
+		return 0;
 	case -ENOMEM:
 		return DUNE_EXIT_NOMEM;
 	default:

@@ -12,11 +12,15 @@
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
+#include <linux/uaccess.h>
 #include <asm/fpu/api.h>
+#include <asm/prctl.h>
 #include <asm/segment.h>
 #include <asm/unistd.h>
+#include "born.h"
 #include "space.h"
 #include "vcpu.h"
+#include "work.h"
 
 /* Work that is done by going through user mode, so that it is done as for any process. */
 #define WORK_USER (EXIT_TO_USER_MODE_WORK & ~_TIF_NEED_RESCHED)
@@ -46,8 +50,10 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 	struct dune_vcpu *vcpu = container_of(pn, struct dune_vcpu, preempt);
 
 	/* what tells the program its CPU (GDT, rseq) is brought up to date in user mode */
-	if (vcpu->cpu != cpu)
+	if (vcpu->cpu != cpu) {
+		vcpu->moved = true;
 		set_thread_flag(TIF_NOTIFY_RESUME);
+	}
 	vcpu_load(vcpu, false);
 }
 
@@ -119,29 +125,47 @@ static void give_image(struct dune_vcpu *vcpu)
 	run->cpl = vcpu->cpl;
 }
 
-/*
- * Is ring 0 in code that is not the program's? Then what Linux has to do waits for it to
- * get out, which it does soon; but not for ever.
- */
-#define CRITICAL_ENTRIES 100000
-
-static bool is_critical(struct dune_vcpu *vcpu)
+/* Is ring 0 in code that is not the program's? The registers are up to date afterwards. */
+bool vcpu_in_own_code(struct dune_vcpu *vcpu)
 {
 	const struct dune_run *run = vcpu->run;
 	u64 start = READ_ONCE(run->critical_start), end = READ_ONCE(run->critical_end);
 
-	if (!vcpu->by_door || start >= end || fatal_signal_pending(current))
-		return false;
 	preempt_disable();
 	hv->store(vcpu);
 	preempt_enable();
-	return !vcpu->cpl && vcpu->regs.ip - start < end - start && vcpu->hurried++ < CRITICAL_ENTRIES;
+	return vcpu->by_door && vcpu_in_ring0(vcpu) && start < end && vcpu->regs.ip - start < end - start;
+}
+
+/* There what Linux has to do waits for it to get out, which it does soon; but not for ever. */
+#define CRITICAL_ENTRIES 100000
+
+static bool is_critical(struct dune_vcpu *vcpu)
+{
+	return vcpu->by_door && !fatal_signal_pending(current) && vcpu_in_own_code(vcpu) &&
+	       vcpu->hurried++ < CRITICAL_ENTRIES;
+}
+
+/* No handler of the program's may begin with ring 0's rights. */
+static void refuse_ring0(struct dune_vcpu *vcpu, long ret)
+{
+	if (ret == -EINTR && vcpu_confined(vcpu) && vcpu_in_ring0(vcpu))
+		confine_kill();
+}
+
+/*
+ * Every file that is closed leaves work for the way to user mode, which is long: most such work
+ * can be done right here.
+ */
+static bool is_done_in_place(struct dune_vcpu *vcpu, unsigned long work)
+{
+	return (work & WORK_USER) == _TIF_NOTIFY_RESUME && !vcpu->moved && dune_work_in_place();
 }
 
 /* Interrupts on. 0, or why the run ends. */
 static int do_work(struct dune_vcpu *vcpu, unsigned long work)
 {
-	if (work & WORK_USER && !is_critical(vcpu))
+	if (work & WORK_USER && !is_done_in_place(vcpu, work) && !is_critical(vcpu))
 		return -EINTR;
 	if (work & _TIF_NEED_RESCHED)
 		schedule();
@@ -194,7 +218,7 @@ static int run_loop(struct dune_vcpu *vcpu)
 			ret = do_work(vcpu, work);
 			if (ret)
 				return ret;
-			if (work & WORK_USER) {
+			if (READ_ONCE(current_thread_info()->flags) & work & WORK_USER) {
 				/* just a few instructions, and look again */
 				hv->hurry(vcpu);
 				heed &= ~WORK_USER;
@@ -259,6 +283,7 @@ static void begin(struct dune_vcpu *vcpu)
 {
 	vcpu->run->counters.runs++;
 	vcpu->hurried = 0;
+	vcpu->moved = false;
 	preempt_disable();
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
 	preempt_notifier_register(&vcpu->preempt);
@@ -343,41 +368,109 @@ static bool is_upcall(const struct dune_vcpu *vcpu, u32 nr)
 	}
 }
 
-/*
- * Is @ip, of a VMCALL, where the program's own SYSCALL leads? If that was made in ring 3
- * it is to ring 3 that the program goes back, after whatever Linux does.
- */
-static bool is_stub(struct dune_vcpu *vcpu, unsigned long ip)
+/* Is @ip, of a VMCALL, where the program's own SYSCALL leads? */
+static bool is_stub(const struct dune_vcpu *vcpu, unsigned long ip)
 {
-	if (ip == READ_ONCE(vcpu->run->syscall_stub))
-		return true;
-	if (ip != READ_ONCE(vcpu->run->ring3_stub))
+	return ip == READ_ONCE(vcpu->run->syscall_stub) || ip == READ_ONCE(vcpu->run->ring3_stub);
+}
+
+/* If so, and it was made in ring 3, it is to ring 3 that the program goes back, after whatever Linux does. */
+static bool goes_back(struct dune_vcpu *vcpu, unsigned long ip)
+{
+	if (!is_stub(vcpu, ip))
 		return false;
-	vcpu->dirty |= DIRTY_RING3;
+	if (ip != READ_ONCE(vcpu->run->syscall_stub))
+		vcpu->dirty |= DIRTY_RING3;
 	return true;
 }
 
-/* After a VMCALL that was handed out: was it at a stub? */
-static bool is_after_stub(struct dune_vcpu *vcpu)
+/* The VMCALL that was handed out. */
+static unsigned long vmcall_ip(const struct dune_vcpu *vcpu)
 {
-	return is_stub(vcpu, vcpu->regs.ip - VMCALL_LEN);
+	return vcpu->regs.ip - VMCALL_LEN;
+}
+
+/*
+ * What arch_prctl() does to a selector it does to user mode's, where Dune mode's is not
+ * brought. It takes effect with the entry after the call.
+ */
+static u32 selector_set(const struct pt_regs *regs)
+{
+	if ((u32)regs->ax != __NR_arch_prctl)
+		return 0;
+	return (u32)regs->di == ARCH_SET_FS ? DIRTY_FS_SEL : (u32)regs->di == ARCH_SET_GS ? DIRTY_GS_SEL : 0;
 }
 
 /* The program, as it was before its SYSCALL. */
 static int lend_call(struct dune_vcpu *vcpu)
 {
+	vcpu->dirty |= selector_set(&vcpu->regs);
 	vcpu->regs.flags = vcpu->regs.r11;
 	vcpu_lend_call(vcpu, vcpu->regs.cx - SYSCALL_LEN);
 	return DUNE_DOOR_LENT;
 }
 
+/* The kernel will look for itself: what libdune prepares for another kind of child is not used. */
+static void show_clone_flags(struct dune_vcpu *vcpu)
+{
+	u64 flags;
+
+	if ((u32)vcpu->regs.ax != __NR_clone3)
+		return;
+	if (get_user(flags, (const u64 __user *)vcpu->regs.di))
+		flags = 0;
+	vcpu->run->clone_flags = flags;
+}
+
+/*
+ * What libdune does next is not the program, and no place for a signal to find it in.
+ * The mask is kept where the thread's child can take its own from.
+ */
+static void hold_signals(struct dune_run *run)
+{
+	sigset_t all, program;
+
+	siginitsetinv(&all, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	sigprocmask(SIG_SETMASK, &all, &program);
+	run->sigmask = program.sig[0];
+	run->load |= DUNE_LOAD_SIGMASK;
+}
+
+static void release_signals(struct dune_run *run)
+{
+	sigset_t program;
+
+	BUILD_BUG_ON(sizeof(program) != sizeof(run->sigmask));
+	if (!(READ_ONCE(run->load) & DUNE_LOAD_SIGMASK))
+		return;
+	run->load &= ~DUNE_LOAD_SIGMASK;
+	program.sig[0] = READ_ONCE(run->sigmask);
+	sigdelsetmask(&program, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	sigprocmask(SIG_SETMASK, &program, NULL);
+}
+
+/* Not execve(), which takes the mask along, nor a call that is just passed on: it may be long. */
+static bool is_libdunes(const struct dune_vcpu *vcpu)
+{
+	u32 nr = vcpu->regs.ax;
+
+	/* no handler runs there */
+	if (vcpu_confined(vcpu))
+		return true;
+	return nr != __NR_execve && nr != __NR_execveat && is_stub(vcpu, vmcall_ip(vcpu));
+}
+
 /* The program made a system call that is to be made in ordinary mode. */
 static int ended_by_call(struct dune_vcpu *vcpu)
 {
-	if (!is_upcall(vcpu, vcpu->regs.ax) && is_after_stub(vcpu))
+	if (!is_upcall(vcpu, vcpu->regs.ax) && goes_back(vcpu, vmcall_ip(vcpu)))
 		return lend_call(vcpu);
+	show_clone_flags(vcpu);
 	vcpu->run->reason = DUNE_EXIT_SYSCALL;
-	vcpu->run->detail = dune_syscall_work() ? DUNE_DETAIL_WATCHED : 0;
+	vcpu->run->detail = (dune_syscall_work() ? DUNE_DETAIL_WATCHED : 0) |
+			    (current->ptrace ? DUNE_DETAIL_TRACED : 0);
+	if (is_libdunes(vcpu))
+		hold_signals(vcpu->run);
 	return 0;
 }
 
@@ -394,11 +487,16 @@ static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
 		vcpu->run->reason = DUNE_EXIT_INTR;
 		return 0;
 	}
+	refuse_ring0(vcpu, ret);
 	if (ret == -EINTR) {
 		vcpu_lend(vcpu, regs->ip, -1, 0);
-	} else if (is_stub(vcpu, regs->ip)) {
+	} else if (goes_back(vcpu, regs->ip)) {
 		regs->flags = regs->r11;
 		vcpu_lend(vcpu, regs->cx, regs->ax, ret);
+	} else if (vcpu_confined(vcpu)) {
+		unsigned long nr = confine_take_caller(vcpu);
+
+		vcpu_lend(vcpu, regs->ip, nr, ret);
 	} else {
 		vcpu_lend(vcpu, regs->ip + DUNE_HC_RESTART, regs->ax, ret);
 	}
@@ -407,9 +505,21 @@ static int ended_for_linux(struct dune_vcpu *vcpu, long ret)
 
 static int make_call_natively(struct dune_vcpu *vcpu)
 {
-	if (!is_after_stub(vcpu))
+	int ret;
+
+	if (!goes_back(vcpu, vmcall_ip(vcpu)))
 		return -EINVAL;
-	return lend_call(vcpu);
+	ret = born_prepare(vcpu);
+	return ret ? ret : lend_call(vcpu);
+}
+
+/* Is this the way back from a call that was made in ordinary mode, and did libdune ask? */
+static bool is_back(const struct dune_vcpu *vcpu)
+{
+	const struct dune_run *run = vcpu->run;
+
+	return vcpu->native_ip && !(READ_ONCE(run->load) & DUNE_LOAD_NATIVE) &&
+	       READ_ONCE(run->upcalls) & (DUNE_UPCALL_TRACE | DUNE_UPCALL_RETURN);
 }
 
 /* What in Dune mode tells the program its CPU is libdune's to write. */
@@ -423,20 +533,26 @@ static bool is_on_another_cpu(struct dune_run *run)
 	return true;
 }
 
-int vcpu_run_door(struct dune_vcpu *vcpu)
+static int run_door(struct dune_vcpu *vcpu)
 {
 	u32 loaded;
 	int ret;
 
 	vcpu->run->detail = 0;
-	if (is_on_another_cpu(vcpu->run) && !(vcpu->run->load & DUNE_LOAD_NATIVE)) {
+	born_forget(vcpu);
+	release_signals(vcpu->run);
+	confine_show_pending(vcpu);
+	/* not with a signal to come: it is to find the program, and not libdune */
+	if (!signal_pending(current) && is_on_another_cpu(vcpu->run) && !(vcpu->run->load & DUNE_LOAD_NATIVE)) {
 		vcpu->run->reason = DUNE_EXIT_CPU;
+		hold_signals(vcpu->run);
 		return 0;
 	}
 	vcpu->traced = READ_ONCE(vcpu->run->upcalls) & DUNE_UPCALL_TRACE;
-	if (vcpu->traced && vcpu->native_ip) {
+	if (is_back(vcpu)) {
 		vcpu->native_ip = 0;
 		vcpu->run->reason = DUNE_EXIT_RETURNED;
+		hold_signals(vcpu->run);
 		return 0;
 	}
 	ret = take(vcpu, LOAD_ANY | DUNE_LOAD_NATIVE, &loaded);
@@ -453,6 +569,8 @@ int vcpu_run_door(struct dune_vcpu *vcpu)
 	if (ret < 0)
 		return ended_for_linux(vcpu, ret);
 	if (ret == VCPU_TRY_NATIVELY) {
+		if (vcpu_confined(vcpu))
+			confine_kill();
 		vcpu_lend_call(vcpu, vcpu->regs.ip);
 		return DUNE_DOOR_LENT;
 	}
@@ -464,4 +582,14 @@ int vcpu_run_door(struct dune_vcpu *vcpu)
 		return ended_by_call(vcpu);
 	vcpu->run->reason = ret;
 	return 0;
+}
+
+/* In libdune no handler of a program begins that ring 0 must be safe from: it would in ordinary mode. */
+int vcpu_run_door(struct dune_vcpu *vcpu)
+{
+	int ret = run_door(vcpu);
+
+	if (ret != DUNE_DOOR_LENT && vcpu_confined(vcpu) && !(READ_ONCE(vcpu->run->load) & DUNE_LOAD_SIGMASK))
+		hold_signals(vcpu->run);
+	return ret;
 }

@@ -8,6 +8,7 @@
  */
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
+#include <asm/debugreg.h>
 #include "space.h"
 #include "vcpu.h"
 
@@ -64,6 +65,9 @@ long vcpu_hc_signal(struct dune_vcpu *vcpu, const void __user *arg)
 		vcpu->dirty |= DIRTY_RING3;
 	if (!s.signo)
 		return VCPU_TRY_NATIVELY;
+	/* what DR6 says to a debugger is of the last #DB */
+	if (s.trapno == X86_TRAP_DB)
+		current->thread.virtual_dr6 = s.code == TRAP_TRACE ? DR_STEP : 0;
 	vcpu_signal(&s);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * Spaces: their life, and how they follow the mm.
  *
  * Linux tells of each change to the page tables before it makes it. Then what the range
- * maps is cleared, and every CPU that may have it cached is made to flush. Until
+ * maps is cleared, or made read-only, and every CPU that may have it cached is made to flush. Until
  * the change is over no fault may install an entry: what it looked up may be on its way
  * out. The notifier's sequence count sees to that: a fault waits for changes that are being
  * made, and one that began before a change looks up again.
@@ -16,6 +16,7 @@
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
@@ -45,19 +46,29 @@ void space_flush(struct dune_space *space)
 	spin_unlock(&space->vcpus_lock);
 }
 
-/* Clear a range of user addresses within one GiB, which has @frame. */
-static bool zap_frame(struct dune_space *space, u32 frame, unsigned long start, unsigned long end,
-		      struct list_head *freed)
+/*
+ * Where Linux only takes the right to write away - a fork, soft-dirty, a file written back - the
+ * pages stay what they are, and reading on costs no fault.
+ */
+static bool is_protection(const struct mmu_notifier_range *range)
 {
-	return ept_zap(&space->ept, ((u64)frame << DUNE_FRAME_SHIFT) | (start & (FRAME_BYTES - 1)), end - start,
-		       freed);
+	return range->event == MMU_NOTIFY_PROTECTION_PAGE || range->event == MMU_NOTIFY_SOFT_DIRTY;
+}
+
+/* A change that Linux makes to [start, end): clear the range, or (freed is NULL) only forbid writing. */
+static bool change_frame(struct dune_space *space, u32 frame, unsigned long start, unsigned long end,
+			 struct list_head *freed)
+{
+	u64 gpa = ((u64)frame << DUNE_FRAME_SHIFT) | (start & (FRAME_BYTES - 1));
+
+	return freed ? ept_zap(&space->ept, gpa, end - start, freed) : ept_protect(&space->ept, gpa, end - start);
 }
 
 /*
- * Clear a range of user addresses; ept.lock held. True if anything was mapped there. Few of
- * the GiBs of a wide range have frames: go by these.
+ * The same for any range of user addresses; ept.lock held. True if a CPU may have cached more
+ * than is left. Few of the GiBs of a wide range have frames: go by these.
  */
-static bool zap_hva(struct dune_space *space, unsigned long start, unsigned long end, struct list_head *freed)
+static bool change_hva(struct dune_space *space, unsigned long start, unsigned long end, struct list_head *freed)
 {
 	struct dune_frames *frames = &space->frames;
 	/* below next, gib[] is written: see frames_hva() */
@@ -66,7 +77,7 @@ static bool zap_hva(struct dune_space *space, unsigned long start, unsigned long
 
 	if (start >> DUNE_FRAME_SHIFT == (end - 1) >> DUNE_FRAME_SHIFT) {
 		frame = start >> 47 ? 0 : frames_lookup(frames, start);
-		return frame && zap_frame(space, frame, start, end, freed);
+		return frame && change_frame(space, frame, start, end, freed);
 	}
 	for (frame = 1; frame < nr; frame++) {
 		unsigned long gib, from, to;
@@ -75,7 +86,7 @@ static bool zap_hva(struct dune_space *space, unsigned long start, unsigned long
 		from = max(start, gib);
 		to = min(end, gib + FRAME_BYTES);
 		if (from < to)
-			any |= zap_frame(space, frame, from, to, freed);
+			any |= change_frame(space, frame, from, to, freed);
 	}
 	return any;
 }
@@ -92,7 +103,7 @@ static bool space_invalidate(struct mmu_interval_notifier *mni, const struct mmu
 	/* the mm is going: nobody runs in it any more, and no page of it may be kept mapped */
 	if (range->event == MMU_NOTIFY_RELEASE)
 		space->dead = true;
-	any = zap_hva(space, range->start, range->end, &freed);
+	any = change_hva(space, range->start, range->end, is_protection(range) ? NULL : &freed);
 	spin_unlock(&space->ept.lock);
 	if (any)
 		space_flush(space);
@@ -321,14 +332,12 @@ static struct dune_space *find_here(void)
 	return space;
 }
 
-struct dune_space *space_inherit(struct dune_space *parent, unsigned long door, unsigned long table)
+/* -EEXIST if there is one already. */
+static struct dune_space *inherit_new(struct dune_space *parent, unsigned long door, unsigned long table)
 {
-	struct dune_space *space = find_here();
+	struct dune_space *space = space_make();
 	int ret;
 
-	if (space)
-		return space;
-	space = space_make();
 	if (IS_ERR(space))
 		return space;
 	ret = inherit(space, parent);
@@ -342,4 +351,19 @@ struct dune_space *space_inherit(struct dune_space *parent, unsigned long door, 
 		return ERR_PTR(ret);
 	}
 	return space;
+}
+
+struct dune_space *space_inherit(struct dune_space *parent, unsigned long door, unsigned long table)
+{
+	struct dune_space *space;
+
+	for (;;) {
+		space = find_here();
+		if (!space)
+			space = inherit_new(parent, door, table);
+		/* made by another thread just now; or what there was is on its way out */
+		if (space != ERR_PTR(-EEXIST) || fatal_signal_pending(current))
+			return space;
+		cond_resched();
+	}
 }

@@ -31,7 +31,7 @@ static const u16 always_exact[] = {
 	__NR_clone, __NR_clone3, __NR_fork, __NR_vfork, __NR_execve, __NR_execveat,
 	__NR_exit, __NR_exit_group, __NR_rt_sigreturn, __NR_rt_sigaction, __NR_sigaltstack,
 	__NR_restart_syscall, __NR_arch_prctl, __NR_prctl, __NR_iopl, __NR_ioperm,
-	__NR_modify_ldt, __NR_ptrace, __NR_seccomp, __NR_rseq, __NR_set_tid_address,
+	__NR_modify_ldt, __NR_ptrace, __NR_seccomp,
 	__NR_unshare, __NR_setns, __NR_personality,
 #ifdef __NR_uretprobe
 	__NR_uretprobe,
@@ -107,6 +107,7 @@ static noinline void restore_step(struct dune_vcpu *vcpu)
 static noinline void done_elsewhere(struct dune_vcpu *vcpu)
 {
 	if (vcpu->regs.ip != READ_ONCE(vcpu->run->ring3_stub)) {
+		confine_show_pending(vcpu);
 		vcpu_skip(vcpu, VMCALL_LEN);
 		return;
 	}
@@ -157,6 +158,11 @@ static noinline int slow_call(struct dune_vcpu *vcpu)
 		return done(vcpu, 0);
 	case DUNE_HC_SIGNAL:
 		return hc_signal(vcpu);
+	case DUNE_HC_CALLER:
+		if (!vcpu->by_door || !vcpu_confined(vcpu))
+			break;
+		confine_take_caller(vcpu);
+		return 0;
 	case __NR_rt_sigreturn:
 		if (may_sigreturn(vcpu))
 			return vcpu_lend_for(vcpu, sigreturn);

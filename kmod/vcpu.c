@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include "born.h"
 #include "space.h"
 #include "vcpu.h"
 
@@ -14,6 +15,9 @@ static void vcpu_destroy(struct kref *ref)
 	struct dune_vcpu *vcpu = container_of(ref, struct dune_vcpu, ref);
 	struct dune_space *space = vcpu->space;
 
+	/* the interrupt that ended the last thread's use may still be in its last lines, on another CPU */
+	irq_work_sync(&vcpu->release_irq);
+	born_forget(vcpu);
 	spin_lock(&space->vcpus_lock);
 	list_del(&vcpu->node);
 	spin_unlock(&space->vcpus_lock);

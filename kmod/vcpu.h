@@ -18,6 +18,7 @@
 #include "hv.h"
 #include "lend.h"
 
+struct dune_born;
 struct dune_space;
 
 /* What an exit told us; see enum hv_exit. */
@@ -29,6 +30,8 @@ struct dune_exit {
 	bool mapped;		/* some access is allowed there */
 	bool vectoring;		/* it came while an exception was being delivered */
 	bool long_mode;		/* 64-bit code */
+	u32 debug;		/* of DR6: what was hit, and if it was a step as well */
+	u64 watched[4];		/* the addresses in the debug registers then */
 };
 
 #define ACCESS_READ	1
@@ -51,6 +54,8 @@ typedef long (*syscall_fn)(const struct pt_regs *regs);
 #define DIRTY_MSRS	64	/* the syscall MSRs are the host's */
 #define DIRTY_TLB	128	/* flush, whatever tlb_gen says */
 #define DIRTY_RING3	256	/* enter ring 3, whatever ring was left */
+#define DIRTY_FS_SEL	512	/* FS's selector is 0 */
+#define DIRTY_GS_SEL	1024	/* GS's is */
 
 /*
  * The IN_GUEST protocol, by which an invalidation knows whom to kick:
@@ -102,10 +107,15 @@ struct dune_vcpu {
 	enum vcpu_state state;		/* from here on: for runs by the door */
 	bool by_door;
 	bool traced;			/* no call is made here */
+	bool moved;			/* to another CPU, since the run began */
 	u32 hurried;			/* entries made with work for Linux waiting; see is_critical() */
 	unsigned long native_ip;	/* LENT: the call to be made in ordinary mode is there */
+	unsigned long gate;		/* confined: and is made here */
+	unsigned long gate_queued;	/* bit 0: gate_work is */
+	struct callback_head gate_work;
 	struct pt_regs door_regs;	/* as they were at the jump */
 	struct pt_regs odd_regs;	/* with VCPU_STAY_LENT */
+	struct dune_born *born;		/* LENT: for the child that the call may make */
 	unsigned long door_queued;	/* bit 0: door_work is */
 	struct callback_head door_work;
 	struct user_return_notifier on_return;
@@ -130,6 +140,7 @@ static inline void vcpu_get(struct dune_vcpu *vcpu)
 long vcpu_run(struct dune_vcpu *vcpu);
 void vcpu_reload(void);
 bool vcpu_running_here(void);
+bool vcpu_in_own_code(struct dune_vcpu *vcpu);
 
 /* With the VCPU claimed. 0 or an errno for libdune; DUNE_DOOR_LENT: the program's registers are in pt_regs. */
 #define DUNE_DOOR_LENT 1
@@ -146,6 +157,7 @@ int vcpu_cpuid(struct dune_vcpu *vcpu);		/* emul.c */
 int vcpu_rdmsr(struct dune_vcpu *vcpu);
 int vcpu_wrmsr(struct dune_vcpu *vcpu);
 int vcpu_xsetbv(struct dune_vcpu *vcpu);
+int vcpu_debug(struct dune_vcpu *vcpu);		/* debug.c */
 
 /* Addresses that go into MSRs, where one that is not canonical would be the host's fault. */
 static inline bool is_canonical(u64 address)
@@ -180,6 +192,28 @@ static inline bool vcpu_at_stub(const struct dune_vcpu *vcpu)
 {
 	return vcpu->regs.ip == READ_ONCE(vcpu->run->syscall_stub);
 }
+
+/* confine.c: a program in ring 3 that ring 0 is safe from. */
+bool vcpu_confined(const struct dune_vcpu *vcpu);
+/* The registers are up to date. */
+static inline bool vcpu_in_ring0(const struct dune_vcpu *vcpu)
+{
+	return !vcpu->cpl && !(vcpu->dirty & DIRTY_RING3);
+}
+
+/* The calling thread reaches user mode no more. In any context of its own. */
+void confine_kill(void);
+/* The program is about to be lent: may Linux put a frame where it would? */
+void confine_check_stack(const struct dune_vcpu *vcpu, unsigned long sp);
+/*
+ * Before user mode, interrupts off: the way to a call that is to be made there. True: let it by. What
+ * comes back from the gate is made the program again, here or, where a signal comes first, by a task work.
+ */
+bool confine_gate(struct dune_vcpu *vcpu, struct pt_regs *regs);
+/* For ring 0, whose call is done: does a signal wait? */
+void confine_show_pending(struct dune_vcpu *vcpu);
+/* Ring 0 gave up a call that it made for the program: vcpu->regs is the program behind its own. The call's number. */
+unsigned long confine_take_caller(struct dune_vcpu *vcpu);
 
 /* signal.c */
 void vcpu_signal(const struct dune_signal *s);

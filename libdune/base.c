@@ -2,16 +2,14 @@
 /* FS and GS bases: three ways to the same two registers. */
 #include "base.h"
 #include <asm/prctl.h>
-#include <stdbool.h>
 #include <sys/syscall.h>
 #include "raw.h"
 
 #define HWCAP2_FSGSBASE		(1UL << 1)	/* <asm/hwcap2.h> */
 #define CPUID7_EBX_FSGSBASE	(1U << 0)
-#define MSR_FS_BASE		0xc0000100
-#define MSR_GS_BASE		0xc0000101
 
-static bool host_has_insn, guest_has_insn;
+static bool host_has_insn;
+bool dune_guest_has_base_insn;
 
 void dune_base_init(uint64_t hwcap2)
 {
@@ -22,7 +20,7 @@ void dune_base_init(uint64_t hwcap2)
 	if (r[0] < 7)
 		return;
 	raw_cpuid(7, 0, r);
-	guest_has_insn = r[1] & CPUID7_EBX_FSGSBASE;
+	dune_guest_has_base_insn = r[1] & CPUID7_EBX_FSGSBASE;
 }
 
 static uint64_t ask_linux(int code)
@@ -57,30 +55,4 @@ void dune_host_set_gs(uint64_t base)
 		raw_wrgsbase(base);
 	else
 		raw_syscall4(SYS_arch_prctl, ARCH_SET_GS, base, 0, 0);
-}
-
-uint64_t dune_guest_fs(void)
-{
-	return guest_has_insn ? raw_rdfsbase() : raw_rdmsr(MSR_FS_BASE);
-}
-
-uint64_t dune_guest_gs(void)
-{
-	return guest_has_insn ? raw_rdgsbase() : raw_rdmsr(MSR_GS_BASE);
-}
-
-void dune_guest_set_fs(uint64_t base)
-{
-	if (guest_has_insn)
-		raw_wrfsbase(base);
-	else
-		raw_wrmsr(MSR_FS_BASE, base);
-}
-
-void dune_guest_set_gs(uint64_t base)
-{
-	if (guest_has_insn)
-		raw_wrgsbase(base);
-	else
-		raw_wrmsr(MSR_GS_BASE, base);
 }

@@ -11,6 +11,9 @@
  */
 void dune_child_make(struct dune_thread *t);
 
+/* Such a call that was made natively has come to its end. Host loop. */
+void dune_child_made(struct dune_thread *t);
+
 /* The thread ends by the call in the image, if @t->upcalls has @end: what it used here can be used again. Host loop. */
 void dune_child_exit(struct dune_thread *t, uint32_t end);
 

@@ -3,9 +3,11 @@
 #include <dune/dune.h>
 #include <signal.h>
 #include <stddef.h>
+#include "confined.h"
 #include "entry.h"
 #include "export.h"
 #include "host.h"
+#include "own.h"
 #include "raw.h"
 
 #define STDERR	2
@@ -55,5 +57,7 @@ void dune_die(struct dune_thread *t)
 	if (fn)
 		fn(t->run);
 	dune_dump(STDERR, t->run);
+	if (dune_confined())
+		dune_confined_kill();
 	die_of_sigabrt();
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include "entry.h"
 #include "offsets.h"
+#include "own.h"
 #include "raw.h"
 
 /* Linux's own values and places (arch/x86/kernel/cpu/common.c), accessed bits set. */
@@ -93,8 +94,8 @@ static void set_gate(struct dune_gate *gate, int vector)
 
 int dune_idt_init(void)
 {
-	long page = raw_mmap(NULL, sizeof(struct dune_gate) * IDT_ENTRIES, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long page = dune_own_map(sizeof(struct dune_gate) * IDT_ENTRIES, 0, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int i;
 
 	if (raw_failed(page))

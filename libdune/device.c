@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include "entry.h"
 #include "hypercall.h"
+#include "own.h"
 #include "raw.h"
 
 #define DEVICE		"/dev/dune"
@@ -40,14 +41,14 @@ static int create_space(int fd)
 /* Both stay when the descriptor is closed, and keep the space. */
 static int map_space(int fd)
 {
-	long table = raw_mmap(NULL, the_info.table_size, PROT_READ, MAP_SHARED, fd, 0);
+	long table = dune_own_map(the_info.table_size, 0, PROT_READ, MAP_SHARED, fd, 0);
 	long door;
 
 	if (raw_failed(table))
 		return table;
-	door = raw_mmap(NULL, DOOR_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, the_info.table_size);
+	door = dune_own_map(DOOR_SIZE, 0, PROT_READ | PROT_EXEC, MAP_SHARED, fd, the_info.table_size);
 	if (raw_failed(door)) {
-		raw_munmap((void *)table, the_info.table_size);
+		dune_own_unmap((void *)table, the_info.table_size);
 		return door;
 	}
 	dune_frame_table = (void *)table;
@@ -66,9 +67,11 @@ static int make_space(int fd)
 	return ret;
 }
 
+int dune_device_given = -1;
+
 int dune_device_open(struct dune_info *info, const volatile uint16_t **frames)
 {
-	int fd = raw_open(DEVICE, O_RDWR | O_CLOEXEC);
+	int fd = dune_device_given >= 0 ? dune_device_given : raw_open(DEVICE, O_RDWR | O_CLOEXEC);
 	long ret;
 
 	if (fd < 0)
@@ -76,7 +79,8 @@ int dune_device_open(struct dune_info *info, const volatile uint16_t **frames)
 	ret = get_info(fd);
 	if (!ret)
 		ret = make_space(fd);
-	raw_close(fd);
+	if (fd != dune_device_given)
+		raw_close(fd);
 	if (ret < 0)
 		return ret;
 	*info = the_info;
@@ -84,10 +88,15 @@ int dune_device_open(struct dune_info *info, const volatile uint16_t **frames)
 	return 0;
 }
 
+uint64_t dune_device_caps(void)
+{
+	return the_info.caps;
+}
+
 void dune_device_close(void)
 {
-	raw_munmap(dune_frame_table, the_info.table_size);
-	raw_munmap(dune_door, DOOR_SIZE);
+	dune_own_unmap(dune_frame_table, the_info.table_size);
+	dune_own_unmap(dune_door, DOOR_SIZE);
 }
 
 int dune_device_assign_frame(uintptr_t hva)

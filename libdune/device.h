@@ -6,8 +6,14 @@
 #include <linux/dune.h>
 #include <stdint.h>
 
-/* Open the device, check the ABI, make the space, map frame table and door. No descriptor stays open. */
+/* An open /dev/dune, or -1: then it is found by its name. */
+extern int dune_device_given;
+
+/* Open the device, check the ABI, make the space, map frame table and door. No other descriptor stays open. */
 int dune_device_open(struct dune_info *info, const volatile uint16_t **frames);
+/* DUNE_CAP_*, once it was opened. */
+uint64_t dune_device_caps(void);
+
 void dune_device_close(void);
 
 /* Give the GiB of @hva its frame: its number, or -errno. Any mode. */

@@ -20,12 +20,15 @@ extern const char dune_trap_stubs[];
 void dune_trap_return(struct dune_trap *trap) __attribute__((noreturn));
 
 /* syscall_entry.S: what LSTAR may hold, and the code in which a single step is not the program's. */
-extern const char dune_syscall_pass[], dune_syscall_entry[], dune_syscall_ring3[];
+extern const char dune_syscall_pass[], dune_syscall_entry[], dune_syscall_ring3[], dune_syscall_confined[];
 extern const char dune_syscall_code[], dune_syscall_code_end[];
 
 /* Where the linker put all of this library's code: see critical_start in <linux/dune.h>. */
 extern const char __start_dune_text[] __attribute__((visibility("hidden")));
 extern const char __stop_dune_text[] __attribute__((visibility("hidden")));
+
+/* syscall_entry.S: dune_run.confine.gate */
+extern const char dune_syscall_gate[];
 
 /* enter.S */
 
@@ -55,6 +58,9 @@ long dune_forward_int80(const struct dune_trap *trap);
 
 /* enter.c: begin a program in Dune mode, all other registers 0. */
 void dune_thread_start(struct dune_thread *t, uint64_t rip, uint64_t rsp) __attribute__((noreturn));
+
+/* What dune_syscall_confined calls. NULL unless dune_confined(). */
+extern int (*dune_confined_call)(struct dune_trap *trap, struct dune_thread *t);
 
 /* Called from assembly. */
 void dune_host_loop(struct dune_thread *t) __attribute__((noreturn));

@@ -9,6 +9,7 @@
 #include <dune/pgtable.h>
 #include <errno.h>
 #include "export.h"
+#include "own.h"
 #include "pgtable_internal.h"
 #include "raw.h"
 #include "trap.h"
@@ -28,15 +29,16 @@ DUNE_API int dune_on_page_fault(dune_fault_fn fn, unsigned int flags)
 
 /*
  * Apart, so that the way to a handler stays short. What Linux refused it refuses again
- * when the instruction is tried again, and then it is a signal; or it has changed its mind.
+ * when the instruction is tried again, and then it is a signal; or it has changed its mind. Tried by
+ * the program: in ring 0, or where ring 0 must be safe from it, in ring 3.
  */
 static __attribute__((noinline)) void unhandled(struct dune_trap *trap, struct dune_thread *t,
 						uintptr_t address, uint64_t ring)
 {
-	if (trap->error & DUNE_PF_I && (address & ~0xfffUL) == VSYSCALL_PAGE && trap->rip == address &&
+	if (!dune_confined() && trap->error & DUNE_PF_I && (address & ~0xfffUL) == VSYSCALL_PAGE && trap->rip == address &&
 	    (!(trap->cs & 3) || dune_program_ring3))
 		dune_try_natively(trap, ring);
-	else if (!(trap->error & DUNE_PF_LINUX) || trap->cs & 3)
+	else if (!(trap->error & DUNE_PF_LINUX) || !(trap->cs & 3) == dune_confined())
 		dune_raise(trap, address, ring);
 	else
 		t->run->upcalls |= DUNE_UPCALL_PASS;

@@ -10,10 +10,13 @@
 #include "host.h"
 #include <errno.h>
 #include "base.h"
+#include "child.h"
+#include "confined.h"
 #include "device.h"
 #include "entry.h"
 #include "export.h"
 #include "hypercall.h"
+#include "own.h"
 
 typedef long (*host_fn)(void *arg);
 
@@ -35,6 +38,8 @@ static void hypercall(struct dune_thread *t)
 
 	switch (regs->rax) {
 	case DUNE_HC_LEAVE:
+		if (dune_confined())
+			dune_confined_kill();
 		leave(t);
 	case DUNE_HC_HOST_CALL:
 		regs->rax = ((host_fn)regs->rdi)((void *)regs->rsi);
@@ -52,7 +57,7 @@ static __attribute__((noreturn)) void failed(struct dune_thread *t, long err)
 {
 	struct dune_run *run = t->run;
 
-	if (t->entering) {
+	if (t->entering && !dune_confined()) {
 		t->active = false;
 		dune_resume_host(run->regs.rsp, run->regs.rip, err);
 	}
@@ -80,7 +85,9 @@ void dune_host_loop(struct dune_thread *t)
 			dune_syscall_exact(t);
 			break;
 		case DUNE_EXIT_RETURNED:
-			dune_hooks->returned(t);
+			dune_child_made(t);
+			if (dune_hooks)
+				dune_hooks->returned(t);
 			break;
 		case DUNE_EXIT_HYPERCALL:
 			hypercall(t);

@@ -51,6 +51,8 @@ CHECK(TRAP_R9, TRAP(r9));
 CHECK(TRAP_R10, TRAP(r10));
 CHECK(TRAP_RBX, TRAP(rbx));
 CHECK(TRAP_RBP, TRAP(rbp));
+CHECK(TRAP_VECTOR, TRAP(vector));
+CHECK(TRAP_RSP, TRAP(rsp));
 
 /* The order in which the entries push. */
 CHECK(15 * 8, TRAP(vector));

@@ -49,6 +49,8 @@
 #define TRAP_R10		56
 #define TRAP_RBX		40
 #define TRAP_RBP		32
+#define TRAP_VECTOR		120
+#define TRAP_RSP		160
 
 /* Selectors, Linux's own. */
 #define SEL_KERNEL_CS		0x10

@@ -15,6 +15,7 @@
  * very thread that was allocating.
  */
 #include "export.h"
+#include "own.h"
 #include "page_internal.h"
 #include "raw.h"
 
@@ -208,49 +209,29 @@ void dune_page_list_free(struct dune_page_list *list)
 
 /* ---- Bring-up ------------------------------------------------------------ */
 
-/* A GiB that begins at a multiple of a GiB; 0 where there is no room. */
-static uintptr_t reserve(void)
-{
-	long map = raw_mmap(NULL, 2 * POOL_SIZE, PROT_NONE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uintptr_t start = map, base;
-
-	if (raw_failed(map))
-		return 0;
-	base = (start + POOL_SIZE - 1) & ~(POOL_SIZE - 1);
-	if (base != start)
-		raw_munmap((void *)start, base - start);
-	raw_munmap((void *)(base + POOL_SIZE), start + POOL_SIZE - base);
-
-	/* Only now, so that strict overcommit counts one GiB and not two. */
-	if (raw_mprotect((void *)base, POOL_SIZE, PROT_READ | PROT_WRITE)) {
-		raw_munmap((void *)base, POOL_SIZE);
-		return 0;
-	}
-	return base;
-}
-
 int dune_page_init(void)
 {
-	uintptr_t base;
-	long slots;
+	long base, slots;
 	int ret;
 
 	_Static_assert(POOL_SIZE <= 1UL << DUNE_FRAME_SHIFT, "the pool is in one frame");
 	if (slot)
 		return 0;
-	base = reserve();
-	if (!base)
-		return -ENOMEM;
+	/* At a multiple of its size, and so in one frame. */
+	base = dune_own_map(POOL_SIZE, POOL_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (raw_failed(base))
+		return base;
 	ret = dune_va_to_gpa(base, &dune_pool_gpa);
 	if (ret)
 		goto free_pool;
 
 	ret = -ENOMEM;
-	slots = raw_mmap(NULL, DUNE_SLOTS_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	slots = dune_own_map(DUNE_SLOTS_SIZE, 0, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (raw_failed(slots))
 		goto free_pool;
+	raw_no_huge_pages((void *)base, POOL_SIZE);
 	raw_no_dump((void *)base, POOL_SIZE);
 	raw_no_dump((void *)slots, DUNE_SLOTS_SIZE);
 	dune_pool_base = base;
@@ -258,6 +239,6 @@ int dune_page_init(void)
 	return 0;
 
 free_pool:
-	raw_munmap((void *)base, POOL_SIZE);
+	dune_own_unmap((void *)base, POOL_SIZE);
 	return ret;
 }

@@ -7,6 +7,7 @@
  * tables in the same thread among it: no lock, no libc, general registers only. See
  * pgtable.c for how it gets along with changes.
  */
+#include "own.h"
 #include "pgtable_table.h"
 #include "raw.h"
 
@@ -18,18 +19,24 @@ uint64_t dune_pt_fill_bits = DUNE_PTE_P | DUNE_PTE_W | DUNE_PTE_A | DUNE_PTE_D |
 
 bool dune_pt_1g;
 
+/* What ring 0 must be safe for is not ring 3's to see. */
+static uint64_t fill_bits(uintptr_t va)
+{
+	return dune_confined() && dune_is_own(va, 1) ? dune_pt_fill_bits & ~DUNE_PTE_U : dune_pt_fill_bits;
+}
+
 /* The GiB at @gpa, as one entry or as a table of 2 MiB entries. 0: no page for that. */
-static dune_pte_t fill_value(uint64_t gpa)
+static dune_pte_t fill_value(uint64_t gpa, uint64_t bits)
 {
 	dune_pte_t *table;
 
 	if (dune_pt_1g)
-		return gpa | dune_pt_fill_bits;
+		return gpa | bits;
 	table = dune_table_new();
 	if (!table)
 		return 0;
 	for (unsigned int i = 0; i < ENTRIES; i++)
-		table[i] = (gpa + i * level_size(DUNE_LEVEL_2M)) | dune_pt_fill_bits;
+		table[i] = (gpa + i * level_size(DUNE_LEVEL_2M)) | bits;
 	return table_pte(table);
 }
 
@@ -41,7 +48,7 @@ int dune_fill_entry(dune_pte_t *pte, uintptr_t va)
 
 	if (ret)
 		return ret;
-	e = fill_value(gpa);
+	e = fill_value(gpa, fill_bits(va));
 	if (!e)
 		return -ENOMEM;
 	if (!pte_replace(pte, &nothing, e) && pte_is_table(e, LEVEL_FILL))

@@ -8,8 +8,10 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include "confined.h"
 #include "host.h"
 #include "hypercall.h"
+#include "own.h"
 #include "raw.h"
 #include "trap.h"
 
@@ -74,10 +76,13 @@ static int sse_code(void)
 	return fpe_code(mxcsr & ~(mxcsr >> 7));
 }
 
-/* The instruction of its own for #DB. With TF on it cannot be told from a step, and need not be. */
+/*
+ * The instruction of its own for #DB. With TF on it cannot be told from a step, and need not be. It
+ * may be gone by now, which ring 0 does not bet on where it must be safe from the program.
+ */
 static bool is_int1(const struct dune_trap *trap)
 {
-	return !(trap->rflags & FLAG_TF) && *(const uint8_t *)(trap->rip - 1) == INT1;
+	return !dune_confined() && !(trap->rflags & FLAG_TF) && *(const uint8_t *)(trap->rip - 1) == INT1;
 }
 
 static void classify(struct dune_signal *s, const struct dune_trap *trap, uintptr_t address)
@@ -168,13 +173,16 @@ static long raise_in_host(void *arg)
  */
 static bool may_work_natively(uint64_t vector)
 {
-	return vector == 6 || (vector >= 10 && vector <= 13);
+	return !dune_confined() && (vector == 6 || (vector >= 10 && vector <= 13));
 }
 
 void dune_raise(const struct dune_trap *trap, uintptr_t address, uint64_t ring)
 {
 	struct dune_signal s = { .trapno = trap->vector, .error = trap->error };
 
+	/* no handler of the program's may begin with ring 0's rights */
+	if (dune_confined() && !(trap->cs & 3))
+		dune_confined_died(trap, address);
 	if (dune_hooks && may_work_natively(trap->vector))
 		dune_try_natively(trap, ring);
 	classify(&s, trap, address);

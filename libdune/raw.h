@@ -59,6 +59,12 @@ static inline void raw_no_dump(void *at, size_t length)
 	raw_syscall4(SYS_madvise, (long)at, (long)length, 16 /* MADV_DONTDUMP */, 0);
 }
 
+/* A few pages of it are used, and a fork copies what was written. */
+static inline void raw_no_huge_pages(void *at, size_t length)
+{
+	raw_syscall4(SYS_madvise, (long)at, (long)length, 15 /* MADV_NOHUGEPAGE */, 0);
+}
+
 static inline long raw_open(const char *path, int flags)
 {
 	return raw_syscall4(SYS_open, (long)path, flags, 0, 0);

@@ -39,6 +39,9 @@ FUNCTION dune_ring3_unwind
 	/* An exception out of ring 3 left SS null. */
 	movl	$SEL_KERNEL_DS, %ecx
 	movl	%ecx, %ss
+	/* An exception brings along flags that ring 3 chose: AC would fault in ordinary mode. */
+	pushq	$FLAGS_CLEAN
+	popfq
 	popq	THREAD_RING3_FRAME(%rdi)
 	popq	THREAD_TRAP_BASE(%rdi)
 	movq	%rsi, %rax

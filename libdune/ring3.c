@@ -5,6 +5,7 @@
  * out of ring 3 brings ring 0's base back, every return ring 3's.
  */
 #include <dune/dune.h>
+#include <errno.h>
 #include "base.h"
 #include "entry.h"
 #include "export.h"
@@ -45,10 +46,17 @@ void dune_from_ring3(struct dune_thread *t)
 	dune_guest_set_fs(t->ring0_fs);
 }
 
+/* As dune_syscall_guard(), which has nothing to do but for the first time. */
+static void guard(struct dune_thread *t)
+{
+	if (__builtin_expect(t->lstar != (uintptr_t)dune_syscall_entry, 0))
+		dune_syscall_guard(t);
+}
+
 /* A handler may have made this return to ring 3 of a trap from ring 0: then it begins here. */
 void dune_to_ring3(struct dune_thread *t)
 {
-	dune_syscall_guard(t);
+	guard(t);
 	t->ring0_fs = dune_guest_fs();
 	t->ring = 3;
 	dune_guest_set_fs(t->ring3_fs);
@@ -56,28 +64,63 @@ void dune_to_ring3(struct dune_thread *t)
 
 #endif
 
-DUNE_API long dune_ring3_run(const struct dune_trap *start)
+DUNE_API long dune_ring3_run_bases(const struct dune_trap *start, uint64_t fs_base, uint64_t gs_base)
 {
 	struct dune_thread *t = dune_current();
 	struct dune_trap frame = *start;
 	uint64_t outer_fs = t->ring3_fs, gs = dune_guest_gs();
 	long value;
 
+	if (fs_base >> 47 || gs_base >> 47)
+		return -EINVAL;
 	frame.cs = SEL_USER_CS;
 	frame.ss = SEL_USER_DS;
 	frame.rflags = (start->rflags & RFLAGS_RING3) | FLAGS_CLEAN;
 	t->ring0_fs = dune_guest_fs();
-	t->ring3_fs = t->ring0_fs;
+	t->ring3_fs = fs_base;
 	dune_syscall_guard(t);
+	if (gs_base != gs)
+		dune_guest_set_gs(gs_base);
+	/* From here on no thread-local variable is at hand. */
+	if (fs_base != t->ring0_fs)
+		dune_guest_set_fs(fs_base);
 	value = dune_ring3_enter(t, &frame);
 	dune_guest_set_gs(gs);
 	t->ring3_fs = outer_fs;
 	return value;
 }
 
+DUNE_API long dune_ring3_run(const struct dune_trap *start)
+{
+	return dune_ring3_run_bases(start, dune_guest_fs(), dune_guest_gs());
+}
+
 DUNE_API void dune_ring3_exit(long value)
 {
 	dune_ring3_unwind(dune_current(), value);
+}
+
+/*
+ * The host loop waits on the stack below the signal's frame, with ring 3's registers in the run
+ * page. Put there instead: ring 0, in dune_ring3_unwind(), with all that an entry loads.
+ */
+DUNE_API int dune_ring3_stop(long value)
+{
+	struct dune_thread *t = dune_current();
+	struct dune_run *run;
+
+	if (!raw_cpl() || !t || t->ring != 3 || t->run->cpl != 3 || t->run->reason != DUNE_EXIT_INTR)
+		return -EAGAIN;
+	run = t->run;
+	dune_thread_system(t);
+	run->fs_base = t->ring0_fs;
+	run->regs = (struct dune_regs){
+		.rip = (uintptr_t)dune_ring3_unwind, .rdi = (uintptr_t)t, .rsi = (uint64_t)value,
+		.rsp = t->ring3_frame, .rflags = FLAGS_CLEAN,
+	};
+	run->load |= DUNE_LOAD_SYSTEM | DUNE_LOAD_BASES;
+	t->ring = 0;
+	return 0;
 }
 
 DUNE_API uint64_t *dune_ring3_fs_base(void)

@@ -9,12 +9,14 @@
 #include "host.h"
 #include <asm/prctl.h>
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include "base.h"
 #include "child.h"
 #include "entry.h"
 #include "hypercall.h"
+#include "own.h"
 #include "raw.h"
 
 #ifndef SYS_clone3
@@ -82,6 +84,35 @@ static long do_arch_prctl(struct dune_run *run, const struct dune_regs *r)
 	}
 }
 
+/*
+ * The thread's mask is not the program's while the host loop runs: that waits in the run
+ * page, and is the thread's again afterwards. Only a confined program's monitor comes here for it.
+ */
+static long do_sigprocmask(struct dune_run *run, const struct dune_regs *r)
+{
+	const uint64_t *new = (const uint64_t *)r->rsi;
+	uint64_t *old = (uint64_t *)r->rdx;
+	uint64_t set = new ? *new : 0;
+
+	if (old)
+		*old = run->sigmask;
+	if (!new)
+		return 0;
+	switch ((int)r->rdi) {
+	case SIG_BLOCK:
+		run->sigmask |= set;
+		return 0;
+	case SIG_UNBLOCK:
+		run->sigmask &= ~set;
+		return 0;
+	case SIG_SETMASK:
+		run->sigmask = set;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 /* A handler's frames are no place for a child to begin or a signal's frame to be. */
 static long forward(struct dune_thread *t)
 {
@@ -94,6 +125,8 @@ static long forward(struct dune_thread *t)
 	case SYS_vfork:
 	case SYS_rt_sigreturn:
 		return -ENOSYS;
+	case SYS_rt_sigprocmask:
+		return dune_confined() ? do_sigprocmask(t->run, r) : make(r);
 	case SYS_arch_prctl:
 		return do_arch_prctl(t->run, r);
 	default:

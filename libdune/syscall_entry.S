@@ -81,6 +81,43 @@ FUNCTION dune_syscall_entry
 	jmp	dune_syscall_pass
 END dune_syscall_entry
 
+/*
+ * A program in ring 3 that ring 0 must be safe from: dune_confined_call() looks at each call. It
+ * says 0, and the program goes on with what is in the frame; or not 0, and the module makes the
+ * call as the program made it, with no stack, and goes on in ring 3.
+ */
+FUNCTION dune_syscall_confined
+	swapgs
+	movq	%rsp, %gs:THREAD_SCRATCH
+	movq	%gs:THREAD_TRAP_BASE, %rsp
+	pushq	$SEL_USER_DS
+	pushq	%gs:THREAD_SCRATCH
+	pushq	%r11
+	pushq	$SEL_USER_CS
+	pushq	%rcx
+	pushq	$0
+	pushq	$0x100			/* DUNE_VECTOR_SYSCALL */
+	PUSH_GENERAL
+	movq	%rsp, %rdi
+	movq	%gs:THREAD_SELF, %rsi
+	swapgs
+	pushq	$FLAGS_CLEAN
+	popfq
+	call	*dune_confined_call(%rip)
+	movq	%rsp, %rdi
+	testl	%eax, %eax
+	jz	dune_trap_return
+	POP_GENERAL
+	movq	TRAP_RSP - TRAP_VECTOR(%rsp), %rsp
+	jmp	dune_syscall_ring3
+END dune_syscall_confined
+
 dune_syscall_code_end:
+
+/* In ordinary mode: where the call of a program that ring 0 must be safe from is made. */
+FUNCTION dune_syscall_gate
+	syscall
+	ud2
+END dune_syscall_gate
 
 	.section .note.GNU-stack, "", @progbits

@@ -13,6 +13,7 @@
 #include "syscall_trap.h"
 #include <errno.h>
 #include "export.h"
+#include "own.h"
 #include "raw.h"
 #include "trap.h"
 
@@ -20,11 +21,15 @@
 
 static dune_handler_t handler;
 
+int (*dune_confined_call)(struct dune_trap *trap, struct dune_thread *t);
+
 /* Read by dune_syscall_entry. */
 uint8_t dune_syscall_watch_ring0;
 
 uint64_t dune_syscall_lstar(void)
 {
+	if (dune_confined())
+		return (uintptr_t)dune_syscall_confined;
 	if (dune_program_ring3)
 		return (uintptr_t)dune_syscall_ring3;
 	if (__atomic_load_n(&dune_syscall_watch_ring0, __ATOMIC_ACQUIRE))

@@ -14,6 +14,7 @@
 #include "base.h"
 #include "device.h"
 #include "entry.h"
+#include "own.h"
 #include "pgtable_internal.h"
 #include "syscall_trap.h"
 
@@ -42,8 +43,8 @@ static void unlock(void)
 
 static char *area_new(void)
 {
-	long area = raw_mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long area = dune_own_map(AREA_SIZE, 0, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *guard = (char *)area;
 
 	if (raw_failed(area))
@@ -127,10 +128,27 @@ static struct dune_thread *take_free(void)
 	return t;
 }
 
+/* Those that left are in no list: whether they did is known when the module says so. */
+static struct dune_thread *take_left(void)
+{
+	struct dune_thread *t;
+
+	lock();
+	for (t = all; t; t = t->next)
+		if (t->leaving && is_free(t)) {
+			t->leaving = false;
+			break;
+		}
+	unlock();
+	return t;
+}
+
 int dune_thread_take(struct dune_thread **thread)
 {
 	struct dune_thread *t = take_free();
 
+	if (!t)
+		t = take_left();
 	if (!t)
 		t = thread_new();
 	if (!t)
@@ -146,10 +164,17 @@ int dune_thread_take(struct dune_thread **thread)
 void dune_thread_give(struct dune_thread *t, uint32_t when)
 {
 	t->free_when = when;
+	t->leaving = false;
 	lock();
 	t->next_free = free_ones;
 	free_ones = t;
 	unlock();
+}
+
+void dune_thread_leave(struct dune_thread *t)
+{
+	t->free_when = t->run->released + 1;
+	__atomic_store_n(&t->leaving, true, __ATOMIC_RELEASE);
 }
 
 int dune_thread_vcpu(struct dune_thread *t)
@@ -176,7 +201,7 @@ void dune_threads_after_fork(struct dune_thread *mine)
 	list_lock = 0;		/* whoever held it is not here; and neither list is ever half made */
 	free_ones = NULL;
 	for (t = all; t; t = t->next) {
-		t->has_vcpu = false;
+		t->has_vcpu = t->leaving = false;
 		if (t == mine)
 			continue;
 		t->next_free = free_ones;
@@ -186,16 +211,10 @@ void dune_threads_after_fork(struct dune_thread *mine)
 
 /* ---- Entering ------------------------------------------------------------------- */
 
-void dune_thread_begin(struct dune_thread *t, struct dune_root *root)
+void dune_thread_system(struct dune_thread *t)
 {
-	struct dune_run *run = t->run;
-
-	t->root = root;
-	t->ring = 0;
-	t->ring3_frame = 0;
-	t->lstar = dune_syscall_lstar();
-	run->system = (struct dune_system){
-		.cr3 = dune_root_cr3(root),
+	t->run->system = (struct dune_system){
+		.cr3 = dune_root_cr3(t->root),
 		.gdt_base = (uintptr_t)t->gdt,
 		.gdt_limit = GDT_LIMIT,
 		.idt_base = (uintptr_t)dune_idt,
@@ -204,6 +223,17 @@ void dune_thread_begin(struct dune_thread *t, struct dune_root *root)
 		.lstar = t->lstar,
 		.kernel_gs_base = (uintptr_t)t,
 	};
+}
+
+void dune_thread_begin(struct dune_thread *t, struct dune_root *root)
+{
+	struct dune_run *run = t->run;
+
+	t->root = root;
+	t->ring = 0;
+	t->ring3_frame = 0;
+	t->lstar = dune_syscall_lstar();
+	dune_thread_system(t);
 	run->fs_base = dune_host_fs();
 	run->gs_base = dune_host_gs();
 	run->load = DUNE_LOAD_SYSTEM | DUNE_LOAD_BASES;
@@ -213,6 +243,10 @@ void dune_thread_begin(struct dune_thread *t, struct dune_root *root)
 	run->critical_start = (uintptr_t)__start_dune_text;
 	run->critical_end = (uintptr_t)__stop_dune_text;
 	run->cpu = -1;
+	run->confine = (struct dune_confine){
+		.start = dune_own.start, .end = dune_own.end, .gate = dune_confined() ? (uintptr_t)dune_syscall_gate : 0,
+	};
+	t->pid = t->tid = 0;
 }
 
 int dune_thread_map(const struct dune_thread *t, struct dune_root *root)

@@ -77,11 +77,15 @@ struct dune_root;
  * @next_free:	of those that nobody uses
  * @free_when:	when run->released is this, at least, nobody does
  * @upcalls:	DUNE_UPCALL_* besides those that all threads have
- * @mask:	child.c: the program's signal mask, while signals are off
- * @image:	child.c: the registers that the child begins with
+ * @start:	child.c: what the child begins with
+ * @newborn:	child.c: whose struct is for the child of the call under way, which is made in ordinary mode
+ * @leaving:	child.c: such a call is to end the thread; see thread.c
  * @forking:	child.c: a child of this thread will find its copy of this struct
  * @borrowed:	child.c: a process of its own, in its parent's memory
  * @traced_call: rt/hooks.c: the call that is under way, where it returns to, and its arguments
+ * @pid:	what the process and the thread are to themselves, 0 where that is not known; for
+ * @tid:	the sandbox
+ * @slot:	of the sandbox's descriptors, the one that it uses; plus 1
  * @own_tls:	child.c: the child has thread-local variables of its own
  */
 struct dune_thread {
@@ -103,10 +107,12 @@ struct dune_thread {
 	struct dune_thread *next, *next_free;
 	uint32_t free_when;
 	uint32_t upcalls;
-	uint64_t mask;
-	struct dune_regs image;
+	struct dune_start start;
+	struct dune_thread *newborn;
+	bool leaving;
 	bool forking, own_tls, borrowed;
 	uint64_t traced_call, traced_next, traced_args[6];
+	int32_t pid, tid, slot;
 
 	struct dune_tss tss;
 	uint64_t gdt[GDT_ENTRIES] __attribute__((aligned(16)));
@@ -127,6 +133,8 @@ int dune_thread_get(struct dune_thread **thread);
 /* A struct with its stacks, for a thread to come; and back, once run->released is @when. Ordinary mode. */
 int dune_thread_take(struct dune_thread **thread);
 void dune_thread_give(struct dune_thread *t, uint32_t when);
+/* The same for the calling thread, which may yet find that it goes on. */
+void dune_thread_leave(struct dune_thread *t);
 
 /* A VCPU for the calling thread, if @t has none. Ordinary mode. */
 int dune_thread_vcpu(struct dune_thread *t);
@@ -136,6 +144,9 @@ extern uint32_t dune_upcalls;
 
 /* The program itself runs in ring 3. */
 extern bool dune_program_ring3;
+
+/* Put the system registers that @t has into its run page. */
+void dune_thread_system(struct dune_thread *t);
 
 /* Fill the run page for an entry with @root, all but the registers. Ordinary mode. */
 void dune_thread_begin(struct dune_thread *t, struct dune_root *root);

@@ -6,7 +6,7 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 
 RUN     := $(B)/tools/dune-run
-RUN_C   := $(ALL_C) -D_GNU_SOURCE -DDUNE_VERSION='"$(VERSION)"' -Itools/dune-run -Ilibdune/rt
+RUN_C   := $(ALL_C) -D_GNU_SOURCE -DDUNE_VERSION='"$(VERSION)"' -Itools/dune-run -Ilibdune/rt -Ilibdune
 RUN_OBJ := $(patsubst tools/%.c,$(B)/tools/%.o,$(wildcard tools/dune-run/*.c))
 
 BIN += $(B)/bin/dune-run

@@ -182,8 +182,22 @@ void dune_syscall_forward(struct dune_trap *trap);
  */
 long dune_ring3_run(const struct dune_trap *start);
 
+/* The same, and ring 3 begins with bases of its own rather than ring 0's. -EINVAL: not below 2^47. */
+long dune_ring3_run_bases(const struct dune_trap *start, uint64_t fs_base, uint64_t gs_base);
+
 /* From a handler of a trap out of ring 3: end dune_ring3_run() with a value. */
 void dune_ring3_exit(long value) __attribute__((noreturn));
+
+/**
+ * dune_ring3_stop() - from a signal handler: end the thread's dune_ring3_run()
+ * @value: what it is to return
+ *
+ * A signal that comes while ring 3 runs has its handler run in ordinary mode: there this ends the
+ * run, as soon as the handler returns. -EAGAIN if it was not ring 3 that the signal interrupted
+ * but ring 0, a handler of one of its traps perhaps: leave a note for that, and come again by a timer.
+ * What ring 3 left in the FPU and vector registers stays there.
+ */
+int dune_ring3_stop(long value);
 
 /*
  * The FS base that ring 3 has, while a handler of a trap out of ring 3 runs: each ring has its

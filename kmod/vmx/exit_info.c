@@ -4,6 +4,7 @@
  * will want from the VMCS (which may be another's by the time the core looks),
  * and says what is asked of the core.
  */
+#include <asm/debugreg.h>
 #include <asm/processor.h>
 #include "vmx.h"
 
@@ -13,9 +14,17 @@ static void count(struct vmx_vcpu *vmx, enum dune_exit_kind kind)
 }
 
 /* The ring is SS's DPL: CS's is not, in a conforming segment. */
+#define SS_DPL (3U << 5)
+
 static u32 guest_cpl(void)
 {
-	return (vmread(GUEST_SS_AR) >> 5) & 3;
+	return (vmread(GUEST_SS_AR) & SS_DPL) >> 5;
+}
+
+/* The same question, an instruction less. */
+static bool in_ring0(void)
+{
+	return !(vmread(GUEST_SS_AR) & SS_DPL);
 }
 
 static void read_ip(struct vmx_vcpu *vmx)
@@ -45,10 +54,38 @@ static bool redeliver(void)
 static enum hv_exit hypercall(struct vmx_vcpu *vmx)
 {
 	count(vmx, DUNE_KIND_HYPERCALL);
-	if (unlikely(guest_cpl()))
+	if (unlikely(!in_ring0()))
 		return HV_DENIED_UD;
 	read_ip(vmx);
 	return HV_HYPERCALL;
+}
+
+/*
+ * #DB, which exits while the host's debug registers are in use. What is not a hit of these
+ * goes where it would have gone.
+ */
+static enum hv_exit debug(struct vmx_vcpu *vmx, u32 info)
+{
+	struct dune_exit *e = &vmx->vcpu.exit;
+
+	e->debug = vmread(EXIT_QUALIFICATION) & (DR_TRAP_BITS | DR_STEP);
+	if (!(e->debug & DR_TRAP_BITS)) {
+		vmwrite(ENTRY_INTR_INFO, info & ~(1U << 12));
+		if ((info & INTR_TYPE) >= INTR_TYPE_SOFT_INT)
+			vmwrite(ENTRY_INSN_LEN, vmread(EXIT_INSN_LEN));
+		return HV_NOTHING;
+	}
+	get_debugreg(e->watched[0], 0);
+	get_debugreg(e->watched[1], 1);
+	get_debugreg(e->watched[2], 2);
+	get_debugreg(e->watched[3], 3);
+	redeliver();
+	/* MOV SS put the hit off to an ICEBP: one #DB for both, behind that */
+	if ((info & INTR_TYPE) >= INTR_TYPE_SOFT_INT) {
+		read_ip(vmx);
+		vcpu_skip(&vmx->vcpu, vmread(EXIT_INSN_LEN));
+	}
+	return HV_DEBUG;
 }
 
 /* NMI and #MC are the host's: raised again on its own IDT, as the hardware would have. */
@@ -68,6 +105,8 @@ static enum hv_exit exception(struct vmx_vcpu *vmx)
 		redeliver();
 		asm volatile("int $18");
 		return HV_NOTHING;
+	case X86_TRAP_DB:
+		return debug(vmx, info);
 	case X86_TRAP_AC:
 		return vmread(IDT_VECTORING) & INTR_VALID ? HV_NESTED_FAULT : HV_ALIGNMENT;
 	default:
@@ -156,15 +195,9 @@ static enum hv_exit rare_exit(struct vmx_vcpu *vmx, u32 reason)
 	}
 }
 
-enum hv_exit vmx_exit_info(struct vmx_vcpu *vmx)
+/* Apart, so that a VMCALL saves no registers for it. */
+static noinline enum hv_exit other_exit(struct vmx_vcpu *vmx, u32 reason)
 {
-	u32 reason = vmread(EXIT_REASON);
-
-	vmx->reason = reason;
-	reason &= 0xffff;
-	/* by hand, hottest first: a jump table would be an indirect branch */
-	if (likely(reason == REASON_VMCALL))
-		return hypercall(vmx);
 	if (likely(reason == REASON_EPT))
 		return ept_violation(vmx);
 	if (reason == REASON_INTERRUPT) {
@@ -174,6 +207,16 @@ enum hv_exit vmx_exit_info(struct vmx_vcpu *vmx)
 	if (reason == REASON_EXCEPTION)
 		return exception(vmx);
 	return rare_exit(vmx, reason);
+}
+
+/* By hand, hottest first: a jump table would be an indirect branch. */
+enum hv_exit vmx_exit_info(struct vmx_vcpu *vmx)
+{
+	u32 reason = vmread(EXIT_REASON);
+
+	vmx->reason = reason;
+	reason &= 0xffff;
+	return likely(reason == REASON_VMCALL) ? hypercall(vmx) : other_exit(vmx, reason);
 }
 
 /* For the dump of a thread that cannot go on. */

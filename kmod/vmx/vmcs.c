@@ -37,9 +37,12 @@ static bool write_fields(const struct field *f, size_t n)
 
 /*
  * #AC and #MC exit: see exit.c for the first; the second is the host's. No
- * other exception does: they are what Dune mode is for. Nothing exits on a
- * match of the page-fault error code either, since #PF is not in the bitmap.
+ * other exception does, but #DB while a debugger watches: they are what Dune mode is
+ * for. Nothing exits on a match of the page-fault error code either, since #PF is not
+ * in the bitmap.
  */
+#define EXCEPTIONS (BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC))
+
 static bool setup_controls(struct vmx_vcpu *vmx)
 {
 	const struct field f[] = {
@@ -48,7 +51,7 @@ static bool setup_controls(struct vmx_vcpu *vmx)
 		{ CPU2_CONTROLS, vmx_caps.cpu2 },
 		{ EXIT_CONTROLS, vmx_caps.exit },
 		{ ENTRY_CONTROLS, vmx_caps.entry },
-		{ EXCEPTION_BITMAP, BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC) },
+		{ EXCEPTION_BITMAP, EXCEPTIONS },
 		{ PF_ERROR_MASK, 0 }, { PF_ERROR_MATCH, 0 },
 		{ CR3_TARGET_COUNT, 0 },
 		{ EXIT_MSR_STORE_COUNT, 0 }, { EXIT_MSR_LOAD_COUNT, 0 }, { ENTRY_MSR_LOAD_COUNT, 0 },
@@ -177,6 +180,14 @@ static void load_ring3(void)
 	vmwrite(GUEST_SS_AR, AR_DATA_RING3);
 }
 
+/* DR0 to DR3 are the host's in both modes; an entry loads DR7. */
+void vmcs_watch(struct vmx_vcpu *vmx, u64 dr7)
+{
+	vmwrite(GUEST_DR7, dr7 | 0x400);
+	vmwrite(EXCEPTION_BITMAP, dr7 ? EXCEPTIONS | BIT(X86_TRAP_DB) : EXCEPTIONS);
+	vmx->dr7 = dr7;
+}
+
 void vmcs_load_dirty(struct vmx_vcpu *vmx, u32 dirty)
 {
 	struct dune_vcpu *vcpu = &vmx->vcpu;
@@ -191,6 +202,10 @@ void vmcs_load_dirty(struct vmx_vcpu *vmx, u32 dirty)
 		vmwrite(GUEST_FS_BASE, vcpu->fs_base);
 		vmwrite(GUEST_GS_BASE, vcpu->gs_base);
 	}
+	if (dirty & DIRTY_FS_SEL)
+		vmwrite(GUEST_FS_SEL, 0);
+	if (dirty & DIRTY_GS_SEL)
+		vmwrite(GUEST_GS_SEL, 0);
 	if (dirty & DIRTY_SYSTEM)
 		load_system(vmx);
 	if (dirty & DIRTY_RING3)

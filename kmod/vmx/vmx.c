@@ -212,7 +212,7 @@ static void vmx_load(struct dune_vcpu *vcpu, bool fresh)
 	vmwrite(HOST_FS_BASE, dune_rdmsr(MSR_FS_BASE));
 	vmx->host_debugctl = dune_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	asm volatile("sldt %0" : "=r"(vmx->host_ldt));
-	vmx->host_rare = vmx->host_debugctl || vmx->host_ldt;
+	vmx->after = (vmx->after & AFTER_HURRY) | (vmx->host_debugctl || vmx->host_ldt ? AFTER_RARE : 0);
 	vcpu->dirty |= DIRTY_MSRS;
 	if (fresh) {
 		savesegment(ds, vmx->host_ds);
@@ -287,7 +287,7 @@ static void check_host(struct vmx_vcpu *vmx)
 }
 
 /* What an exit destroys of the host's, where the host uses it. */
-static noinline void restore_rare(struct vmx_vcpu *vmx)
+static void restore_rare(struct vmx_vcpu *vmx)
 {
 	if (vmx->host_ldt)
 		asm volatile("lldt %0" : : "r"(vmx->host_ldt));
@@ -295,6 +295,25 @@ static noinline void restore_rare(struct vmx_vcpu *vmx)
 		dune_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host_debugctl);
 	if (hw_breakpoint_active())
 		set_debugreg(__this_cpu_read(cpu_dr7), 7);	/* the others are as they were */
+}
+
+/* What few exits need, behind one test. */
+static noinline void after_exit(struct vmx_vcpu *vmx)
+{
+	restore_rare(vmx);
+	if (vmx->after & AFTER_HURRY) {
+		vmwrite(TIMER_VALUE, vmx_caps.timer);
+		vmx->after &= ~AFTER_HURRY;
+	}
+}
+
+/* Preemption is off: perf has the thread's watchpoints, if it has any, on this CPU. */
+static void check_watch(struct vmx_vcpu *vmx)
+{
+	u64 dr7 = hw_breakpoint_active() ? __this_cpu_read(cpu_dr7) : 0;
+
+	if (unlikely(dr7 != vmx->dr7))
+		vmcs_watch(vmx, dr7);
 }
 
 static void flush(struct vmx_vcpu *vmx)
@@ -342,9 +361,10 @@ static enum hv_exit vmx_enter(struct dune_vcpu *vcpu)
 	} else if (vcpu->dirty) {
 		load_dirty(vmx);
 	}
-	if (unlikely(vmx->hurry))
+	if (unlikely(vmx->after & AFTER_HURRY))
 		vmwrite(TIMER_VALUE, TIMER_HURRY);
 	check_host(vmx);
+	check_watch(vmx);
 	if (unlikely(get_cr2() != vmx->cr2))
 		set_cr2(vmx->cr2);
 	l1d_flush();
@@ -352,12 +372,8 @@ static enum hv_exit vmx_enter(struct dune_vcpu *vcpu)
 	if (unlikely(vmx_enter_asm(vmx)))
 		return refused(vmx);
 	vmx->cr2 = get_cr2();
-	if (unlikely(vmx->host_rare || hw_breakpoint_active()))
-		restore_rare(vmx);
-	if (unlikely(vmx->hurry)) {
-		vmwrite(TIMER_VALUE, vmx_caps.timer);
-		vmx->hurry = false;
-	}
+	if (unlikely(vmx->after || hw_breakpoint_active()))
+		after_exit(vmx);
 	exit = vmx_exit_info(vmx);
 	/* an entry that failed launches nothing */
 	if (unlikely(!vmx->launched))
@@ -390,7 +406,8 @@ static void vmx_store(struct dune_vcpu *vcpu)
 /* Ends with the entry: see vmx_enter(). */
 static void vmx_hurry(struct dune_vcpu *vcpu)
 {
-	to_vmx(vcpu)->hurry = cpu_has_timer();
+	if (cpu_has_timer())
+		to_vmx(vcpu)->after |= AFTER_HURRY;
 }
 
 static void vmx_forget_event(struct dune_vcpu *vcpu)

@@ -8,6 +8,10 @@
 #include "caps.h"
 #include "insn.h"
 
+/* vmx_vcpu.after */
+#define AFTER_RARE	1	/* the host uses @host_debugctl or @host_ldt: put them back, each time */
+#define AFTER_HURRY	2	/* the next entry is a short one, and that one alone */
+
 /**
  * struct vmx_vcpu - a VCPU of this backend
  * @vcpu:	the core's part, first
@@ -22,8 +26,8 @@
  * @cr2:	of Dune mode; the CPU has one only, and the host's page faults change it
  * @host_ds, @host_es, @host_ldt: selectors that an exit takes away
  * @host_debugctl: likewise
- * @hurry:	the next entry is a short one
- * @host_rare:	the host uses one of the last two: put them back after each exit
+ * @dr7:	what the host watches for this thread, and so Dune mode does
+ * @after:	what is to be done after the next exit, AFTER_*
  * @msrs_loaded: the CPU's syscall MSRs are those of Dune mode
  * @host_lstar, @host_sfmask, @host_gs: what to give back then
  * @reason:	of the last exit
@@ -41,8 +45,8 @@ struct vmx_vcpu {
 	unsigned long cr2;
 	u16 host_ds, host_es, host_ldt;
 	u64 host_debugctl;
-	bool host_rare;
-	bool hurry;
+	u64 dr7;
+	u8 after;
 	bool msrs_loaded;
 	u64 host_lstar, host_sfmask, host_gs;
 	u32 reason;
@@ -64,6 +68,7 @@ void vmx_exit_label(void);
 int vmcs_setup(struct vmx_vcpu *vmx);
 void vmcs_load_host(struct vmx_vcpu *vmx);
 void vmcs_load_dirty(struct vmx_vcpu *vmx, u32 dirty);
+void vmcs_watch(struct vmx_vcpu *vmx, u64 dr7);
 
 /* exit_info.c: what the exit was. Interrupts off, right after it. */
 enum hv_exit vmx_exit_info(struct vmx_vcpu *vmx);

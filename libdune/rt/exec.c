@@ -14,33 +14,11 @@
 #include <sys/syscall.h>
 #include "../host.h"
 #include "../raw.h"
+#include "program.h"
 #include "runtime.h"
 
 #define ARGS_MAX	4096	/* more, and the program goes on in ordinary mode */
 #define OWN_MAX		16
-
-#ifndef AT_EACCESS
-#define AT_EACCESS	0x200
-#endif
-#define SYS_FACCESSAT2	439
-
-/* Is it a file that execve() would take? */
-static bool is_program(const char *path)
-{
-	unsigned char head[4];
-	long fd, length;
-
-	if (raw_syscall4(SYS_FACCESSAT2, AT_FDCWD, (long)path, 1 /* X_OK */, AT_EACCESS))
-		return false;
-	fd = raw_open(path, O_RDONLY | O_CLOEXEC);
-	if (raw_failed(fd))
-		return false;
-	length = raw_read(fd, head, sizeof(head));
-	raw_close(fd);
-	if (length >= 2 && head[0] == '#' && head[1] == '!')
-		return true;
-	return length == 4 && head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F';
-}
 
 /* The program's own array, which may be anywhere and anything. The count, or -1. */
 static long read_args(uint64_t array, const char **args)
@@ -118,9 +96,9 @@ static const char *through_exe(const char *path, char *buffer, size_t size)
 	return buffer;
 }
 
-bool dune_rt_follow(struct dune_thread *t)
+void dune_rt_follow(struct dune_thread *t)
 {
-	struct dune_regs *r = &t->run->regs;
+	const struct dune_regs *r = &t->run->regs;
 	const char *argv[OWN_MAX + ARGS_MAX];
 	const char **args = argv + OWN_MAX;
 	const char *path = (const char *)r->rdi;
@@ -128,12 +106,13 @@ bool dune_rt_follow(struct dune_thread *t)
 	unsigned int own, i;
 	long count;
 
-	if (t->run->detail & DUNE_DETAIL_WATCHED || !is_program(path))
-		return false;
+	/* A tracer would be told of the execve() of dune-run, and dune-run could not trace what is traced. */
+	if (t->run->detail & (DUNE_DETAIL_WATCHED | DUNE_DETAIL_TRACED) || !dune_rt_is_program(path))
+		return;
 	path = through_exe(path, exe, sizeof(exe));
 	count = read_args(r->rsi, args);
 	if (count < 1)
-		return false;
+		return;
 	/* What comes before the program's arguments ends where they begin. */
 	own = put_options(argv, number + sizeof(number));
 	argv[own++] = "--exec";
@@ -142,8 +121,6 @@ bool dune_rt_follow(struct dune_thread *t)
 	for (i = own; i--;)
 		argv[OWN_MAX - own + i] = argv[i];
 	keep_log(true);
-	r->rax = raw_syscall4(SYS_execve, (long)dune_rt->self, (long)(args - own), r->rdx, 0);
+	raw_syscall4(SYS_execve, (long)dune_rt->self, (long)(args - own), r->rdx, 0);
 	keep_log(false);
-	/* E2BIG and the like are an answer; that dune-run is not to be found is not. */
-	return r->rax != (uint64_t)-ENOENT && r->rax != (uint64_t)-EACCES;
 }

@@ -37,7 +37,7 @@ static void returned(struct dune_thread *t)
 {
 	const struct dune_regs *r = &t->run->regs;
 
-	if (r->rip == t->traced_next)
+	if (dune_rt_asked(DUNE_RT_TRACE) && r->rip == t->traced_next)
 		dune_rt_trace_result(dune_rt_log_fd(), raw_gettid(), t->traced_call, t->traced_args, r->rax);
 }
 
@@ -54,7 +54,9 @@ static bool call(struct dune_thread *t)
 			dune_rt_stats(dune_rt_log_fd());
 		return false;
 	case SYS_execve:
-		return dune_rt_asked(DUNE_RT_FOLLOW) && dune_rt_follow(t);
+		if (dune_rt_asked(DUNE_RT_FOLLOW))
+			dune_rt_follow(t);
+		return false;
 	case SYS_clone:
 	case SYS_fork:
 	case SYS_vfork:

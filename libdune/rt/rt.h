@@ -21,6 +21,7 @@
 #define DUNE_RT_TRACE		4	/* write each system call to @trace_fd */
 #define DUNE_RT_FOLLOW		8	/* execve() stays in Dune mode, by way of @self */
 #define DUNE_RT_FALLBACK	16	/* where there is no Dune mode, run without */
+#define DUNE_RT_CONFINED	32	/* for the sandbox: ring 0 is to be safe from ring 3 */
 
 /**
  * struct dune_rt_start - the program's first instruction, and what was asked for
@@ -32,6 +33,9 @@
  * @length:	its length
  * @log_fd:	where stats and trace go; a high number, O_CLOEXEC; -1: standard error
  * @tracer:	a process to wait for before anything else (it became the program's child); 0: none
+ * @own_start:	with DUNE_RT_CONFINED: what is ring 0's; see own.h
+ * @own_end:	likewise
+ * @policy_fd:	likewise, the sandbox's policy
  * @self:	path of dune-run, for @DUNE_RT_FOLLOW
  */
 struct dune_rt_start {
@@ -41,7 +45,10 @@ struct dune_rt_start {
 	uint64_t base, length;
 	int32_t log_fd;
 	int32_t tracer;
-	char self[4064];
+	uint64_t own_start, own_end;
+	int32_t policy_fd;
+	int32_t reserved;
+	char self[4040];
 };
 
 #endif /* DUNE_RT_H */

@@ -11,12 +11,14 @@
  * filled from here, which rights do not hinder.
  */
 #include "area.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include "image.h"
+#include "own.h"
 
 #define GUARD_SIZE	PAGE
 #define STACK_SIZE	(64 * 1024UL)
@@ -39,6 +41,35 @@ static int cannot_map(struct why *w, long err)
 {
 	return why(w, (int)-err, "cannot map the runtime into the program: %s",
 		   strerror((int)-err));
+}
+
+#define OWN_SIZE	(2UL << 30)
+
+#define GIB		(1UL << 30)
+#define OWN_TRIES	512
+
+/* What is ring 0's alone begins and ends at a multiple of a GiB; near where Linux maps things. */
+static int reserve_own(struct remote *r, struct dune_rt_start *start, struct why *w)
+{
+	long page = map(r, 0, PAGE, PROT_NONE, MAP_NORESERVE), at, got = -ENOMEM;
+
+	if (page < 0)
+		return cannot_map(w, page);
+	remote_call(r, SYS_munmap, (uint64_t)page, PAGE, 0, 0, 0, 0);
+	at = (page & ~(long)(GIB - 1)) - (long)OWN_SIZE;
+	for (int i = 0; i < OWN_TRIES && at > (long)GIB; i++, at -= (long)GIB) {
+		got = map(r, (uint64_t)at, OWN_SIZE, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
+		if (got == at)
+			break;
+		if (got != -EEXIST)
+			return cannot_map(w, got < 0 ? got : -ENOSYS);
+	}
+	if (got < 0)
+		return cannot_map(w, got);
+	start->own_start = (uint64_t)at;
+	start->own_end = start->own_start + OWN_SIZE;
+	start->base = start->own_start + DUNE_OWN_GUARD;
+	return 0;
 }
 
 /* Where Linux likes; no rights, so that a guard is left between image and stack. */
@@ -133,7 +164,7 @@ int area_start(struct remote *r, struct dune_rt_start *start, struct why *w)
 	start->rip = r->regs.rip;
 	start->rsp = r->regs.rsp;
 	start->length = image.size + GUARD_SIZE + STACK_SIZE;
-	err = reserve(r, start, w);
+	err = start->flags & DUNE_RT_CONFINED ? reserve_own(r, start, w) : reserve(r, start, w);
 	if (err)
 		return err;
 	err = place(r, start, &image, w);

@@ -6,6 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef SAY_PREFIX
+#define SAY_PREFIX "dune-run: "
+#endif
+
 int why(struct why *w, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -19,7 +23,7 @@ int why(struct why *w, int err, const char *fmt, ...)
 /* Without stdio's buffers: the process that says it may be about to become another program. */
 void say(const char *fmt, ...)
 {
-	static const char prefix[] = "dune-run: ";
+	static const char prefix[] = SAY_PREFIX;
 	char line[4096 + 1024];
 	size_t used = sizeof(prefix) - 1;
 	va_list ap;

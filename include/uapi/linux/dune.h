@@ -25,7 +25,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define DUNE_ABI_VERSION	1
+#define DUNE_ABI_VERSION	2
 #define DUNE_IOC_MAGIC		0xDE
 
 /* ---- The device ------------------------------------------------------- */
@@ -36,6 +36,8 @@
 #define DUNE_CAP_EPT_2M		(1ULL << 2)	/* EPT has 2 MiB entries */
 #define DUNE_CAP_EPT_1G		(1ULL << 3)	/* EPT has 1 GiB entries */
 #define DUNE_CAP_GUEST_1G	(1ULL << 4)	/* page tables in Dune mode may map 1 GiB pages */
+#define DUNE_CAP_BIRTH		(1ULL << 5)	/* dune_run.birth */
+#define DUNE_CAP_CONFINE	(1ULL << 6)	/* dune_run.confine */
 
 /**
  * struct dune_info - what this module and CPU offer
@@ -157,6 +159,7 @@ struct dune_system {
 #define DUNE_LOAD_SYSTEM	(1U << 0)	/* @system */
 #define DUNE_LOAD_BASES		(1U << 1)	/* @fs_base, @gs_base */
 #define DUNE_LOAD_NATIVE	(1U << 2)	/* with the door: make the call in @regs in ordinary mode first */
+#define DUNE_LOAD_SIGMASK	(1U << 3)	/* with the door: @sigmask */
 
 /*
  * Why DUNE_RUN returned, in dune_run.reason. DUNE_RUN itself gives 0 for all
@@ -177,14 +180,22 @@ enum dune_exit_reason {
 	 * Make system call @rax in ordinary mode, put the result in @rax; @rip is after the VMCALL.
 	 * By the door this comes only for calls that make or end a process or thread or replace it
 	 * (DUNE_UPCALL_*), and those not made at @syscall_stub. DUNE_DETAIL_WATCHED in @detail:
-	 * a filter, tracer or the like looks at this thread's calls.
+	 * a filter, tracer or the like looks at this thread's calls. DUNE_DETAIL_TRACED: it has a
+	 * tracer, which may not look at calls, but does hear of each execve(). Signals are off
+	 * (@sigmask) if the call is at a stub and does not replace the process.
 	 */
 	DUNE_EXIT_SYSCALL,
 	/* A VMCALL for libdune: number in @rax (DUNE_HC_*), @rip is after it. */
 	DUNE_EXIT_HYPERCALL,
-	/* By the door: the thread is on CPU @cpu, which is not the one that @cpu said. Go on when that is known. */
+	/*
+	 * By the door: the thread is on CPU @cpu, which is not the one that @cpu said. Go on when
+	 * that is known. Signals are off (@sigmask).
+	 */
 	DUNE_EXIT_CPU,
-	/* By the door, with DUNE_UPCALL_TRACE: a call was made in ordinary mode; @regs are as it left them. */
+	/*
+	 * By the door, with DUNE_UPCALL_TRACE or DUNE_UPCALL_RETURN: a call was made in ordinary mode; @regs are as it
+	 * left them, or as a handler of a signal begins that came first. Signals are off (@sigmask).
+	 */
 	DUNE_EXIT_RETURNED,
 
 	/* From here on the thread cannot go on in Dune mode as it is. */
@@ -200,6 +211,7 @@ enum dune_exit_reason {
 
 #define DUNE_DETAIL_CALL	1	/* dune_run.detail with DUNE_EXIT_INTR */
 #define DUNE_DETAIL_WATCHED	2	/* with DUNE_EXIT_SYSCALL */
+#define DUNE_DETAIL_TRACED	4	/* likewise */
 
 /* dune_run.upcalls: what a run by the door leaves to libdune rather than to Linux. */
 #define DUNE_UPCALL_CLONE	(1U << 0)	/* clone, clone3, fork, vfork */
@@ -209,6 +221,7 @@ enum dune_exit_reason {
 #define DUNE_UPCALL_FAULT	(1U << 4)	/* accesses that Linux refuses: #PF with DUNE_PF_LINUX, not a signal */
 #define DUNE_UPCALL_CPU		(1U << 5)	/* another CPU: DUNE_EXIT_CPU */
 #define DUNE_UPCALL_TRACE	(1U << 6)	/* every call, and its end: DUNE_EXIT_RETURNED */
+#define DUNE_UPCALL_RETURN	(1U << 7)	/* the end of a call made with DUNE_LOAD_NATIVE: DUNE_EXIT_RETURNED */
 #define DUNE_UPCALL_PASS	(1U << 8)	/* the next such access is a signal all the same; cleared by it */
 
 /*
@@ -219,6 +232,7 @@ enum dune_exit_reason {
 #define DUNE_HC_FRAME		DUNE_HC(0)	/* RDI = hva; RAX = frame or -errno, as DUNE_ASSIGN_FRAME */
 #define DUNE_HC_FLUSH		DUNE_HC(1)	/* flush the TLB of every thread of this space; RAX = 0 */
 #define DUNE_HC_SIGNAL		DUNE_HC(2)	/* RDI = struct dune_signal; does not return */
+#define DUNE_HC_CALLER		DUNE_HC(3)	/* with dune_run.confine: go on as @caller, in ring 3; does not return */
 /*
  * Where a VMCALL makes a system call in a run by the door, and not at @syscall_stub: if a signal
  * interrupts the call, the program is shown this many bytes after the VMCALL, and the
@@ -300,6 +314,50 @@ struct dune_hw_exit {
 };
 
 /**
+ * struct dune_start - how a thread begins
+ * @regs:	the program's registers. As DUNE_RUN loads them; @cs and @ss are not looked at
+ * @sigmask:	its signal mask
+ */
+struct dune_start {
+	struct dune_regs regs;
+	__u64 sigmask;
+};
+
+/**
+ * struct dune_birth - where the child begins that a call made with DUNE_LOAD_NATIVE makes
+ * @ip:		0: behind its parent's SYSCALL, in ordinary mode. Else it goes, once a tracer and signals had
+ *		their turn with its own registers, to @ip, with RSP = @sp, RDI = @arg, all other general registers 0, and
+ *		all signals blocked that can be. 0 again when there is a child
+ * @sp:		see @ip
+ * @arg:	see @ip
+ * @start:	address, in the child, of a struct dune_start: there its own registers and mask are put.
+ *		Where that cannot be written the child is killed
+ */
+struct dune_birth {
+	__u64 ip, sp, arg, start;
+};
+
+/**
+ * struct dune_confine - a program in ring 3 that ring 0 must be safe from
+ * @start:	what ring 0 has for itself begins here; no frame of a signal is put there
+ * @end:	and ends here. 0: ring 3 and ring 0 trust each other
+ * @gate:	address, in there, of a SYSCALL instruction
+ * @caller:	the program as it was behind its SYSCALL, @caller.orig_rax the call's number, while
+ *		ring 0 makes a call for it: what Linux is shown if a signal interrupts that call
+ * @pending:	out: not 0 if a signal waited when such a call was done: DUNE_HC_CALLER is in order
+ *
+ * With @end set, by the door and with @ring3_stub, the thread executes no instruction of the program
+ * in ordinary mode. A call that must be made there is made at @gate. A program that
+ * Dune mode cannot run, or whose stack for signals is in ring 0's memory, is killed (SIGKILL).
+ * Ring 0 itself is never lent, but for a call that it makes for @caller.
+ */
+struct dune_confine {
+	__u64 start, end, gate;
+	struct dune_regs caller;
+	__u64 pending;
+};
+
+/**
  * struct dune_run - the run page
  * @load:	in: DUNE_LOAD_*
  * @reason:	out: enum dune_exit_reason
@@ -315,12 +373,18 @@ struct dune_hw_exit {
  * @busy:	out: not 0 while a thread is in Dune mode with this page by the door, or lent to Linux
  * @released:	out: how often @busy became 0
  * @cpu:	in and out, with DUNE_UPCALL_CPU
+ * @clone_flags: out, by the door, with DUNE_EXIT_SYSCALL for clone3: the flags in its argument, 0 if there is none
  * @critical_start: in, for the door: while ring 0 is in this range of addresses nothing is lent,
  *		but for a fatal signal: code of libdune that is not the program
  * @critical_end: its end
  * @ring3_stub: in, for the door: likewise for SYSCALL in ring 3, where the call goes back to
+ * @birth:	in, with DUNE_LOAD_NATIVE. -EOPNOTSUPP without DUNE_CAP_BIRTH
+ * @sigmask:	out, where the reason says so: the program's signal mask, bit N for signal N + 1. All signals
+ *		that can be are blocked meanwhile, and DUNE_LOAD_SIGMASK in @load has the next run bring the mask back.
+ *		In with DUNE_LOAD_SIGMASK: before anything else this mask is the thread's
  * @syscall_stub: in, for the door: address of the VMCALL that SYSCALL in ring 0 leads to (or 0).
  *		There, Linux is shown the program as it was at its SYSCALL: RIP is in RCX
+ * @confine:	in, for the door. Not without DUNE_CAP_CONFINE
  *
  * Threads may read @counters of another thread's page at any time.
  */
@@ -340,6 +404,10 @@ struct dune_run {
 	__u32 cpu;
 	__u64 syscall_stub, ring3_stub;
 	__u64 critical_start, critical_end;
+	__u64 clone_flags;
+	__u64 sigmask;
+	struct dune_birth birth;
+	struct dune_confine confine;
 };
 
 /*
@@ -372,8 +440,8 @@ struct dune_run {
  * DUNE_EXIT_INTR is one only where ring 3 is not the program itself (@ring3_stub is 0). When Linux has something to do with the thread - a signal, a
  * stop, a system call that must be seen - the module *lends* it the program's own registers, so
  * that a handler's frame is on the program's stack and a debugger finds the program, and takes
- * them back before the thread reaches user mode. -EBUSY: another thread uses
- * that run page, or this one is in Dune mode.
+ * them back before the thread reaches user mode: to that it comes back by an INT3 in the second page,
+ * which is the module's to use. -EBUSY: another thread uses that run page, or this one is in Dune mode.
  *
  * Where no run page is at RDI, which has to be page-aligned, one is put there in place of
  * what was mapped, with a VCPU of its own; RAX is 1, and nothing has run yet. The VCPU goes when the
