@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The program's file system, made of the options' rules. */
+#ifndef SANDBOX_ROOT_H
+#define SANDBOX_ROOT_H
+
+#include "options.h"
+
+/*
+ * In two steps, both in a mount namespace of our own. Each exits with a message on errors.
+ *
+ * root_take() takes hold of what is bound, while the host's paths are there; it may be done
+ * as the user who started us, with that user's rights. root_make() puts it all together and
+ * makes it the root; after that nothing else is there.
+ */
+int *root_take(const struct options *o);
+void root_make(const struct options *o, const int *taken);
+
+#endif /* SANDBOX_ROOT_H */
