@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/* D bits of page tables: bits.h. */
+#include "bits.h"
+#include <dune/pgtable.h>
+
+#define PAGE	4096UL
+#define SIZE_2M	(2UL << 20)
+#define ENTRIES	512
+
+int bits_split(uintptr_t start, size_t len)
+{
+	int err = 0;
+
+	for (uintptr_t p = start; p < start + len && !err; p += SIZE_2M)
+		err = dune_pt_split(dune_root_default(), p, DUNE_LEVEL_4K);
+	return err;
+}
+
+int bits_merge(uintptr_t start, size_t len)
+{
+	int err = dune_pt_map(dune_root_default(), start, len, start, DUNE_PROT_READ | DUNE_PROT_WRITE | DUNE_PROT_EXEC);
+
+	return err ?: dune_tlb_flush_all();
+}
+
+/* The entries that map 2 MiB: a table of 512, or one. */
+static unsigned int entries(uintptr_t p, dune_pte_t **pte)
+{
+	enum dune_level level = 0;
+
+	if (dune_pt_lookup(dune_root_default(), p, &level, pte))
+		return 0;
+	return level == DUNE_LEVEL_4K ? ENTRIES : 1;
+}
+
+static void report(uintptr_t p, unsigned int n, unsigned int i, void (*fn)(uintptr_t page))
+{
+	if (n == ENTRIES)
+		fn(p + i * PAGE);
+	else
+		for (unsigned int k = 0; k < ENTRIES; k++)
+			fn(p + k * PAGE);
+}
+
+static size_t take_2m(uintptr_t p, bool clear, void (*fn)(uintptr_t page))
+{
+	dune_pte_t *pte;
+	unsigned int n = entries(p, &pte);
+	size_t set = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (!(__atomic_load_n(&pte[i], __ATOMIC_RELAXED) & DUNE_PTE_D))
+			continue;
+		set++;
+		if (clear)
+			__atomic_fetch_and(&pte[i], ~DUNE_PTE_D, __ATOMIC_RELAXED);
+		if (fn)
+			report(p, n, i, fn);
+	}
+	return set;
+}
+
+size_t bits_take(uintptr_t start, size_t len, bool clear, void (*fn)(uintptr_t page))
+{
+	size_t set = 0;
+
+	for (uintptr_t p = start; p < start + len; p += SIZE_2M)
+		set += take_2m(p, clear, fn);
+	if (set && clear)
+		dune_tlb_flush_all();
+	return set;
+}

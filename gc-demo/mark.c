@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Marking. An object is on the stack once at most, so the stack's size is known. */
+#include "mark.h"
+#include "stats.h"
+#include <string.h>
+#include <sys/mman.h>
+
+#define STEP	(16UL << 10)
+
+struct todo { uintptr_t start; size_t size; };
+
+static struct todo *stack, *top;
+void (*mark_progress)(void);
+
+int mark_init(void)
+{
+	size_t len = (heap.limit - heap.lo) / CELL_MIN * sizeof(struct todo);
+
+	stack = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	top = stack;
+	return stack == MAP_FAILED ? -1 : 0;
+}
+
+/* True: it was not marked before. */
+static bool set_mark(uint32_t block, uint32_t cell)
+{
+	uint64_t bit = 1ULL << cell % 64, *word = &heap.mark[block][cell / 64];
+
+	if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit)
+		return false;
+	return !(__atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit);
+}
+
+void mark_word(uintptr_t p)
+{
+	struct object o;
+
+	if (!heap_find(p, &o) || !set_mark(o.block, o.cell) || o.leaf)
+		return;
+	*top++ = (struct todo){ o.start, o.size };
+}
+
+void mark_range(uintptr_t start, uintptr_t end)
+{
+	uintptr_t lo = heap.lo, size = heap.limit - lo;
+
+	start = (start + 7) & ~7UL;
+	stats.scanned_bytes += end - start;
+	for (uintptr_t p = start; p + 8 <= end; p += 8) {
+		uintptr_t word = __atomic_load_n((uintptr_t *)p, __ATOMIC_RELAXED);
+
+		if (word - lo < size)
+			mark_word(word);
+	}
+}
+
+void mark_drain(void)
+{
+	uint64_t next = stats.scanned_bytes + STEP;
+
+	while (top > stack) {
+		struct todo t = *--top;
+
+		mark_range(t.start, t.start + t.size);
+		if (stats.scanned_bytes >= next) {
+			next = stats.scanned_bytes + STEP;
+			mark_progress();
+		}
+	}
+}
+
+/* ---- Again, by pages ------------------------------------------------------------------ */
+
+static void mark_part(uintptr_t start, size_t size, uintptr_t page)
+{
+	uintptr_t end = start + size;
+
+	if (start < page)
+		start = page;
+	if (end > page + PAGE_SIZE)
+		end = page + PAGE_SIZE;
+	mark_range(start, end);
+}
+
+static void mark_page_small(uint32_t i, const struct block *b, uintptr_t page)
+{
+	uintptr_t base = block_address(i);
+	uint32_t last = cell_of(b, page + PAGE_SIZE - 1 - base);
+
+	if (last >= b->cells)
+		last = b->cells - 1;
+	for (uint32_t c = cell_of(b, page - base); c <= last; c++)
+		if (bit_get(heap.mark[i], c))
+			mark_part(base + (uintptr_t)c * b->size, b->size, page);
+}
+
+/* What is not marked will be looked into when it is: nothing of it was read yet. */
+void mark_page(uintptr_t page)
+{
+	uint32_t i = (page - heap.lo) >> BLOCK_SHIFT;
+	struct block *b = &heap.block[i];
+	uint8_t state = __atomic_load_n(&b->state, __ATOMIC_ACQUIRE);
+
+	stats.rescanned++;
+	if (state == BLOCK_REST) {
+		i -= b->run;
+		b = &heap.block[i];
+	}
+	if (state == BLOCK_FREE || b->leaf)
+		return;
+	if (state == BLOCK_SMALL)
+		mark_page_small(i, b, page);
+	else if (bit_get(heap.mark[i], 0) && page < block_address(i) + b->bytes)
+		mark_part(block_address(i), b->bytes, page);
+}
+
+void mark_forget(void)
+{
+	top = stack;
+	for (uint32_t b = 0; b < heap.nr; b++)
+		memset(heap.mark[b], 0, sizeof(heap.mark[b]));
+}

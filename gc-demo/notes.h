@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Ranges that the kernel writes on a thread's behalf. A thread's ranges are noted before its
+ * call and stay until its next one: whenever the collector looks in between, they are dirty. When they are
+ * replaced, their pages are noted for good, so that a write that was the call's last is not lost.
+ *
+ *	thread	read(fd, p, n) ........................ next call
+ *		| range = [p, p + n)                      | pages of the old range noted; range = ...
+ *	kernel	      | writes | writes    |
+ *	collector	  ^ dirty    ^ dirty   ^ dirty        ^ dirty, once
+ *
+ * General registers only, no locks: it runs in Dune mode's handler of system calls.
+ */
+#ifndef GC_NOTES_H
+#define GC_NOTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NOTES_MAX	16	/* ranges of a call */
+#define NOTES_THREADS	256	/* that make calls at the same time */
+
+struct notes {
+	uint32_t used;
+	uint32_t nr;			/* ranges; read with acquire */
+	bool all;			/* somewhere, nobody knows where */
+	struct { uintptr_t start, end; } range[NOTES_MAX];
+};
+
+extern __thread struct notes *notes_mine;
+extern uintptr_t notes_lo, notes_hi;	/* only what lies in here is noted */
+extern uint8_t *notes_page;		/* a byte for each page from notes_lo on */
+
+int notes_init(void);
+struct notes *notes_take(void);		/* NULL: there are too many */
+void notes_give(struct notes *n);
+void notes_lost(void);			/* a call is made that nobody has notes for: it may write anywhere */
+
+void notes_drop(struct notes *n);	/* the call is over: note its pages */
+void notes_add(struct notes *n, uintptr_t start, size_t len);
+void notes_any(struct notes *n);
+void notes_page_add(uintptr_t start, size_t len);	/* written at once, by nobody's call */
+
+/* What is noted now, from page @first on; @page gets a byte for each. True: anything may have been written. */
+bool notes_collect(uint8_t *page, size_t first, size_t pages);
+void notes_ranges(uint8_t *page, size_t pages);	/* of calls and foreign writers at this moment */
+void notes_clear(size_t pages);		/* forget pages; ranges of calls stay */
+
+#endif

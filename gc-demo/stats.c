@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Figures of a run. */
+#include "stats.h"
+#include <dune/dune.h>
+
+struct gc_stats stats;
+
+void stats_pause(uint64_t t)
+{
+	if (stats.pauses < MAX_SAMPLES)
+		stats.pause[stats.pauses] = t;
+	stats.pauses++;
+}
+
+uint64_t stats_exits(void)
+{
+	const struct dune_counters *c = dune_counters();
+	uint64_t n = 0;
+
+	for (int i = 0; c && i < DUNE_NR_EXIT_KINDS; i++)
+		n += c->exits[i];
+	return n;
+}
+
+/* With gc_lock. */
+void stats_thread_end(void)
+{
+	stats.exits += stats_exits();
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The threads, and how they are stopped: by a signal, or by themselves where that finds them in the allocator. */
+#ifndef GC_WORLD_H
+#define GC_WORLD_H
+
+#include "heap.h"
+
+#define MAX_TLS 16
+
+struct range { uintptr_t start, end; };
+
+struct thread {
+	struct thread *next;
+	pthread_t pthread;
+	int tid;
+	uintptr_t stack_start, stack_end;
+	uintptr_t sp;			/* while stopped */
+	uint32_t stopped;		/* the number of the stop it is in */
+	/*
+	 * In the allocator caches are half made, and an object is known by its number only. There a
+	 * thread is not stopped; it stops when it is through.
+	 */
+	volatile bool busy, pending;
+	uint32_t nr_tls;
+	struct range tls[MAX_TLS];
+	struct cache cache[CLASSES][KINDS];
+};
+
+extern __thread struct thread *self;
+extern struct thread *threads;		/* gc_lock */
+
+void world_init(void);
+void world_stop(void);			/* with gc_lock; not a thread of @threads itself */
+void world_start(void);
+void world_park(void);			/* the calling thread was asked to stop while it was busy */
+void world_after_fork(void);
+
+static inline void busy_begin(struct thread *t)
+{
+	t->busy = true;
+	__asm__ volatile("" : : : "memory");
+}
+
+static inline void busy_end(struct thread *t)
+{
+	__asm__ volatile("" : : : "memory");
+	t->busy = false;
+	__asm__ volatile("" : : : "memory");
+	if (__builtin_expect(t->pending, 0))
+		world_park();
+}
+
+#endif

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Random changes to a graph while cycles run one after the other, each of them proved (--verify's second trace),
+ * what is freed poisoned, and every node known by its number.
+ *
+ *	mutate [BACKEND [STEPS]]	all, the default: every backend this machine has
+ */
+#include "each.h"
+#include "gc.h"
+#include "heap.h"
+#include "stats.h"
+#include "tap.h"
+#include "track.h"
+#include <errno.h>
+#include <sys/wait.h>
+
+#define SLOTS	512
+#define LINKS	6
+#define MAGIC	0x6e6f6465UL
+#define HEAP	(24UL << 20)
+
+struct node {
+	unsigned long magic, number, check;
+	struct node *link[LINKS];
+	char *leaf;
+};
+
+static unsigned long steps = 100000;
+static unsigned long broken, finalized, registered;
+
+static unsigned long draw(unsigned long *state)
+{
+	*state = *state * 6364136223846793005UL + 1442695040888963407UL;
+	return *state >> 33;
+}
+
+static void *must(void *p)
+{
+	if (!p)
+		bail("the heap is full: %zu KiB live of %zu, after %lu cycles", heap.live >> 10, HEAP >> 10, (unsigned long)stats.cycles);
+	return p;
+}
+
+static void on_final(void *object, void *data)
+{
+	struct node *n = object;
+
+	if (n->magic != MAGIC)
+		__atomic_add_fetch(&broken, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&finalized, 1, __ATOMIC_RELAXED);
+}
+
+static struct node *make(unsigned long *state)
+{
+	/* Cells of many sizes; now and then a large one. */
+	size_t extra = draw(state) % 100 ? draw(state) % 300 : draw(state) % 40000;
+	struct node *volatile n = must(gc_alloc(sizeof(*n) + extra));
+
+	n->magic = MAGIC;
+	n->number = draw(state);
+	n->check = ~n->number;
+	if (draw(state) % 4 == 0) {
+		n->leaf = must(gc_alloc_leaf(16 + draw(state) % 200));
+		n->leaf[0] = n->number;
+	}
+	if (draw(state) % 512 == 0) {
+		gc_finalizer(n, on_final, NULL);
+		__atomic_add_fetch(&registered, 1, __ATOMIC_RELAXED);
+	}
+	return n;
+}
+
+static void look(struct node *n)
+{
+	if (n && (n->magic != MAGIC || n->check != ~n->number || (n->leaf && n->leaf[0] != (char)n->number)))
+		__atomic_add_fetch(&broken, 1, __ATOMIC_RELAXED);
+}
+
+/* One change: new node, link moved (for a moment in a register only), link cut, walk. */
+static void change(struct node **slot, unsigned long *state)
+{
+	unsigned long i = draw(state) % SLOTS, j = draw(state) % SLOTS, l = draw(state) % LINKS, m = draw(state) % LINKS;
+	struct node *n;
+
+	switch (draw(state) % 8) {
+	case 0:
+	case 1:
+		n = make(state);
+		n->link[l] = slot[i];
+		slot[i] = n;
+		break;
+	case 2:
+		slot[i] = draw(state) % 3 ? slot[j] : NULL;
+		break;
+	case 3:
+	case 4:
+		/* Out of one object, into another: what a marker may have seen and what not. */
+		if (slot[i] && slot[j]) {
+			n = slot[i]->link[l];
+			slot[i]->link[l] = NULL;
+			slot[j]->link[m] = n;
+		}
+		break;
+	case 5:
+		if (slot[i])
+			slot[i]->link[l] = draw(state) % 2 ? slot[j] : NULL;
+		break;
+	default:
+		for (n = slot[i]; n && draw(state) % 8; n = n->link[draw(state) % LINKS])
+			look(n);
+	}
+}
+
+/* Graphs must not grow for ever: a slot's chain is cut now and then. */
+static void *mutator(void *arg)
+{
+	unsigned long state = (unsigned long)arg;
+	struct node **volatile slot = must(gc_alloc(SLOTS * sizeof(*slot)));
+
+	for (unsigned long s = 0; s < steps; s++) {
+		change(slot, &state);
+		if (s % 16 == 0)
+			slot[draw(&state) % SLOTS] = NULL;
+		if (s % 2000 == 1999)
+			memset(slot, 0, SLOTS * sizeof(*slot));
+	}
+	for (int i = 0; i < SLOTS; i++)
+		look(slot[i]);
+	return NULL;
+}
+
+static void test_threads(unsigned int n)
+{
+	pthread_t t[8];
+	uint64_t cycles = stats.cycles;
+
+	broken = 0;
+	for (unsigned int i = 0; i < n; i++)
+		if (gc_spawn(&t[i], mutator, (void *)(i + 1UL)))
+			bail("no thread");
+	/* cycle after cycle, as long as they run */
+	for (unsigned int i = 0; i < n; i++)
+		do
+			gc_collect();
+		while (pthread_tryjoin_np(t[i], NULL));
+	ok(!broken, "%s: %u threads, %lu changes each: every node is what it was (%lu are not)", track->name, n, steps, broken);
+	ok(stats.cycles > cycles, "in %lu cycles, %lu objects proved", (unsigned long)(stats.cycles - cycles), (unsigned long)stats.verified_objects);
+}
+
+static void *short_life(void *arg)
+{
+	unsigned long state = (unsigned long)arg;
+	struct node *volatile n = make(&state);
+
+	for (int i = 0; i < 50; i++) {
+		struct node *next = make(&state);
+
+		next->link[0] = n;
+		n = next;
+	}
+	for (struct node *i = n; i; i = i->link[0])
+		look(i);
+	return NULL;
+}
+
+static void *collect_often(void *arg)
+{
+	volatile bool *stop = arg;
+
+	while (!*stop)
+		gc_collect();
+	return NULL;
+}
+
+static void test_births(void)
+{
+	volatile bool stop = false;
+	pthread_t collecting, t;
+	unsigned int n = 0;
+
+	broken = 0;
+	if (gc_spawn(&collecting, collect_often, (void *)&stop))
+		bail("no thread");
+	for (n = 0; n < 60; n++) {
+		if (gc_spawn(&t, short_life, (void *)(n + 1UL)))
+			break;
+		pthread_join(t, NULL);
+	}
+	stop = true;
+	pthread_join(collecting, NULL);
+	ok(n == 60 && !broken, "%s: threads that come and go while marking runs (%u)", track->name, n);
+}
+
+/* The child goes on with its copy: its own cycles, the parent's objects. */
+static int child(struct node *n, unsigned long state)
+{
+	unsigned long length = 0;
+
+	broken = 0;
+	mutator((void *)state);
+	gc_collect();
+	for (; n; n = n->link[0], length++)
+		look(n);
+	return broken || length != 201;
+}
+
+static void test_fork(void)
+{
+	volatile bool stop = false;
+	unsigned long state = 5, saved = steps;
+	struct node *volatile list = make(&state);
+	pthread_t collecting;
+	int bad = 0, status;
+
+	for (int i = 0; i < 200; i++) {
+		struct node *n = make(&state);
+
+		n->link[0] = list;
+		list = n;
+	}
+	steps = 2000;
+	if (gc_spawn(&collecting, collect_often, (void *)&stop))
+		bail("no thread");
+	for (int i = 0; i < 6; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(child(list, i + 1));
+		bad += waitpid(pid, &status, 0) != pid || status;
+	}
+	stop = true;
+	pthread_join(collecting, NULL);
+	steps = saved;
+	ok(!bad, "%s: forks while cycles run; the children collect on their own (%d went wrong)", track->name, bad);
+}
+
+static void test_finals(void)
+{
+	unsigned long before = finalized;
+
+	for (int i = 0; i < 3; i++)
+		gc_collect();
+	ok(finalized <= registered && finalized >= before, "%s: %lu of %lu finalizers ran", track->name, finalized, registered);
+	/* A stale word on a stack may keep one or another, not all of them. */
+	ok(finalized || registered < 16, "%s: some of what died", track->name);
+}
+
+static int run(const char *backend)
+{
+	struct gc_options o = { .backend = backend, .heap_max = HEAP, .trigger = 1UL << 20, .verify = true };
+
+	if (gc_start(&o))
+		return NOT_THERE;
+	test_threads(1);
+	test_threads(4);
+	test_births();
+	test_fork();
+	test_finals();
+	return tap_done();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2)
+		steps = strtoul(argv[2], NULL, 10);
+	if (argc > 1 && strcmp(argv[1], "all"))
+		return run(argv[1]);
+	each_backend(argc > 2 ? argv[2] : "");
+	return tap_done();
+}
