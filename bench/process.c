@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * process [--list] [--count N] [NAME]... - what a process pays for signals, threads and forks.
+ * process [--list] [--count N] [--trace] [NAME]... - what a process pays for signals, threads and forks.
  *
  * It knows nothing of Dune: bench/process.sh runs it natively and under dune-run, and puts
  * the figures side by side. Ticks are the TSC's: instructions, in the emulated machine.
+ * With --trace the last repetition is what vm/run --trace records.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -66,10 +67,12 @@ static void jump(int sig, siginfo_t *info, void *uc)
 	siglongjmp(out, 1);
 }
 
+static volatile char *volatile nowhere = (char *)8;
+
 static void do_null(void)
 {
 	if (!sigsetjmp(out, 1))
-		*(volatile char *)8 = 1;
+		*nowhere = 1;
 }
 
 static void *thread(void *arg)
@@ -101,6 +104,18 @@ static void do_vfork_exec(void)
 	if (!pid) {
 		execl("/nonexistent", "x", NULL);
 		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* The smallest program there is: this one, when it has nothing to do. */
+static void do_exec(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		execl("/proc/self/exe", "process", "--nothing", NULL);
+		_exit(1);
 	}
 	waitpid(pid, NULL, 0);
 }
@@ -146,6 +161,7 @@ static const struct {
 	{ "thread", "pthread_create and join", do_thread, NULL, 100 },
 	{ "fork", "fork, exit, wait", do_fork, NULL, 60 },
 	{ "vfork", "vfork, execve that fails, exit, wait", do_vfork_exec, NULL, 60 },
+	{ "exec", "vfork, execve of a small program, wait", do_exec, NULL, 20 },
 };
 #define ITEMS (sizeof(items) / sizeof(items[0]))
 
@@ -158,6 +174,15 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int trace;
+
+/* Where vm/run --trace begins and ends; else it does nothing. */
+static inline void mark(int n, int count)
+{
+	if (trace && n == count - 1)
+		__asm__ volatile("xchg %bx, %bx");
+}
+
 static void measure(unsigned int i, int count)
 {
 	uint64_t *v = malloc(count * sizeof(*v));
@@ -168,7 +193,9 @@ static void measure(unsigned int i, int count)
 	for (n = -WARM_UP; n < count; n++) {
 		uint64_t start = ticks();
 
+		mark(n, count);
 		items[i].run();
+		mark(n, count);
 		if (n >= 0)
 			v[n] = ticks() - start;
 	}
@@ -181,7 +208,7 @@ static void measure(unsigned int i, int count)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: process [--list] [--count N] [NAME]...\n");
+	fprintf(stderr, "usage: process [--list] [--count N] [--trace] [NAME]...\n");
 	return 2;
 }
 
@@ -190,6 +217,8 @@ int main(int argc, char **argv)
 	int count = 0, i;
 	unsigned int k;
 
+	if (argc == 2 && !strcmp(argv[1], "--nothing"))
+		return 0;
 	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return 1;
@@ -198,6 +227,10 @@ int main(int argc, char **argv)
 			for (k = 0; k < ITEMS; k++)
 				printf("%s\n", items[k].name);
 			return 0;
+		}
+		if (!strcmp(argv[i], "--trace")) {
+			trace = 1;
+			continue;
 		}
 		if (strcmp(argv[i], "--count") || !argv[++i] || (count = atoi(argv[i])) <= 0)
 			return usage();
