@@ -4,7 +4,11 @@
 # make user        user space only: libdune, tools, examples, bench, tests
 # make module      the module only, for KDIR (default: the running kernel's headers)
 # make demo        the tour, in the emulated machine       (HOST=1: on this machine)
+# make plugin-demo libraries in compartments decode pictures, in the emulated machine
 # make check       all tests, in the emulated machine      (HOST=1: on this machine)
+# make check-sandbox-apps  real programs in dune-sandbox; make bench-sandbox: what its calls cost
+# make gc-report   a garbage collector on dirty bits: build/gc/report.html (docs/gc.md)
+# make bench       what it costs beside Linux, in the emulated machine, as a page with plots (HOST=1 as above)
 # make load/unload insert or remove the module on this machine
 # make install     libdune, its headers and its .pc file   (PREFIX, DESTDIR)
 # make style       the checks on the source itself
@@ -71,7 +75,12 @@ UNIT  := $(call prog,tests/unit,tests/unit)
 GUEST := $(filter-out %/runner,$(call prog,tests/guest,tests/guest))
 RUNNER := $(if $(wildcard tests/guest/runner.c),$(B)/tests/guest/runner)
 include libdune/rt/rt.mk
+include libdune/plugin/plugin.mk
+include sandbox/plugin-demo/demo.mk
 include tools/tools.mk
+include sandbox/cli/cli.mk
+include sandbox/sandbox.mk
+include bench/bench.mk
 
 link = mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(ALL_C) $(3) -MF $@.d $(1) -o $@ $(B)/libdune.a $(2)
 $(B)/bin/%: examples/%.c $(B)/libdune.a
@@ -94,6 +103,7 @@ user: tests
 include tests/programs/programs.mk
 include tests/kselftest/kselftest.mk
 include tests/apps/apps.mk
+include gc-demo/gc.mk
 
 -include $(LIB_OBJ:.o=.d) $(BIN:=.d) $(UNIT:=.d) $(GUEST:=.d)
 
@@ -142,4 +152,4 @@ style:
 clean:
 	rm -rf $(B)/libdune* $(B)/bin $(B)/tests $(B)/kmod $(B)/vm
 help:
-	@sed -n '3,13s/^# \{0,1\}//p' Makefile
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile

@@ -256,6 +256,12 @@ static void test_pages(void)
 	check("only registers are loaded, all else is garbage", DONE);
 	raw_start_traps(&raw, harmless, 0);
 	raw.run->load |= 1 << 2;
+	check("a bit in load that is the door's", INVALID);
+	raw_start_traps(&raw, harmless, 0);
+	raw.run->load |= DUNE_LOAD_SIGMASK;
+	check("likewise the one of signals", INVALID);
+	raw_start_traps(&raw, harmless, 0);
+	raw.run->load |= 1 << 4;
 	check("a bit in load that has no meaning", INVALID);
 	raw_start_traps(&raw, harmless, 0);
 	raw.run->load |= 1U << 31;

@@ -170,7 +170,7 @@ static void test_info(void)
 	ok_eq(info.table_size, DUNE_FRAME_ENTRIES * 2, "info.table_size");
 	ok_eq(info.reserved | info.flags, 0, "info.reserved and flags are zero");
 	ok_eq(info.caps & ~(DUNE_CAP_FAST_SYSCALLS | DUNE_CAP_EPT_AD | DUNE_CAP_EPT_2M | DUNE_CAP_EPT_1G |
-			    DUNE_CAP_GUEST_1G), 0, "info.caps has only bits that have a name");
+			    DUNE_CAP_GUEST_1G | DUNE_CAP_BIRTH | DUNE_CAP_CONFINE), 0, "info.caps has only bits that have a name");
 	ok_eq(raw_ioctl(raw.dev, DUNE_GET_INFO, small), 0, "GET_INFO for a caller that knows 8 bytes");
 	ok(small[2] == 0x1234 && small[3] == 0x5678, "and no more than these are written");
 	/* reading is possible (a size of 0), writing is not */

@@ -22,17 +22,9 @@
 #include <time.h>
 
 #include "tap.h"
+#include "usage.h"
 
 #define PAGE	4096UL
-#define MODULE	"/vm/modules.d/dune.ko"	/* where vm/run puts it */
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
 
 /* ---- What the victims do -------------------------------------------------------- */
 
@@ -250,80 +242,9 @@ static void test_each_kind(void)
 
 /* ---- What is left ----------------------------------------------------------------------- */
 
-static long meminfo(const char *name)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/meminfo", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
-			kib = atol(line + strlen(name) + 1);
-	if (f)
-		fclose(f);
-	return kib;
-}
-
-/* Pages that are free, but kept by a CPU for its next allocation. MemFree does not count them. */
-static long kept_by_cpus(void)
-{
-	char line[128];
-	long count, pages = 0;
-	FILE *f = fopen("/proc/zoneinfo", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %ld", &count) == 1)
-			pages += count;
-	if (f)
-		fclose(f);
-	return pages;
-}
-
-static void set(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, text, strlen(text)) < 0)
-		diag("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
-/*
- * What can be freed is freed first: caches, pages on their way to an LRU list, what waits
- * for RCU; and what each CPU has counted for itself is added up.
- */
-static void settle(void)
-{
-	usleep(300000);
-	set("/proc/sys/vm/drop_caches", "3");
-	set("/proc/sys/vm/compact_memory", "1");
-	usleep(200000);
-	set("/proc/sys/vm/stat_refresh", "1");
-}
-
 static long min(long a, long b)
 {
 	return a < b ? a : b;
-}
-
-struct usage {
-	long pages;	/* neither free nor slab, in KiB: what is mapped, page tables, stacks, EPT ... */
-	long slab;	/* that cannot be reclaimed, in KiB */
-};
-
-static struct usage usage(void)
-{
-	long unreclaimed, free_kib;
-
-	settle();
-	unreclaimed = meminfo("SUnreclaim");
-	free_kib = meminfo("MemFree") + kept_by_cpus() * 4;
-	return (struct usage) {
-		.pages = meminfo("MemTotal") - free_kib - unreclaimed - meminfo("SReclaimable"),
-		.slab = unreclaimed,
-	};
 }
 
 /*
@@ -360,39 +281,19 @@ static void test_memory(void)
 	ok(slab < SLAB_BOUND, "nor slab (%ld KiB)", slab);
 }
 
-/* The reference count of a module, -1 if it is not there. */
-static long references(const char *module)
-{
-	char line[256], name[64];
-	long count, found = -1;
-	FILE *f = fopen("/proc/modules", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63s %*d %ld", name, &count) == 2 && !strcmp(name, module))
-			found = count;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 static void test_module(void)
 {
-	int fd, err;
-
 	if (references("dune") < 0) {
 		skip(3, "dune is not a module here");
 		return;
 	}
 	ok_eq(references("dune"), 0, "nobody has a reference to the module");
-	fd = open(MODULE, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		skip(2, "no %s to load again", MODULE);
+	if (access(DUNE_MODULE, R_OK)) {
+		skip(2, "no %s to load again", DUNE_MODULE);
 		return;
 	}
-	ok(!syscall(SYS_delete_module, "dune", O_NONBLOCK), "it can be removed");
-	err = syscall(SYS_finit_module, fd, "", 0);
-	close(fd);
-	ok(!err && !chmod("/dev/dune", 0666), "and loaded again");
+	ok_eq(module_remove(), 0, "it can be removed");
+	ok_eq(module_load(), 0, "and loaded again");
 }
 
 int main(void)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# make check-kselftest    the kernel's own selftests, natively and in Dune mode
-#                         (T=kselftest/x86 for some of them; HOST=1 on this machine)
+# make check-kselftest        the kernel's own selftests, natively and in Dune mode, in both
+#                             rings: those that take a moment each
+#                             (T=kselftest/x86 for one collection; HOST=1 on this machine)
+# make check-kselftest-long   all of them, also those that take minutes
 
 KSELFTEST := $(B)/kselftest/tests
 KSELFTEST_FILES := selftests filters differences with-hugepages
@@ -16,7 +18,7 @@ $(TESTS_KSELFTEST): tests/kselftest/run.c | $(DEPS)
 -include $(TESTS_KSELFTEST).d
 
 # The programs, and what the driver reads beside them.
-.PHONY: kselftest check-kselftest
+.PHONY: kselftest check-kselftest check-kselftest-long
 kselftest:
 	@tests/kselftest/build
 	@cp -p $(addprefix tests/kselftest/,$(KSELFTEST_FILES)) $(KSELFTEST)/
@@ -26,4 +28,7 @@ check-kselftest:
 	@scripts/deps build check $(if $(HOST),,vm)
 	@$(MAKE) --no-print-directory user kselftest
 	@tests/kselftest/self-check
-	@DUNE_TESTS=tests/kselftest/tests.list tests/run $(if $(HOST),--host) $(or $(T),kselftest/)
+	@DUNE_TESTS=tests/kselftest/tests.list tests/run $(if $(HOST),--host) $(or $(T),quick)
+
+check-kselftest-long:
+	@$(MAKE) --no-print-directory check-kselftest T='$(or $(T),kselftest/)'

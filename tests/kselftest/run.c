@@ -2,7 +2,8 @@
 /*
  * kselftest - runs selftests of the kernel natively and in Dune mode, and compares.
  *
- *	kselftest [--native] [--ring 3] [--with COMMAND] [--verbose] [--list] [PATTERN]...
+ *	kselftest [--native] [--ring 3] [--with COMMAND] [--only WORD] [--verbose] [--list]
+ *		  [PATTERN]...
  *
  * What is compared is what a program prints and how it ends, line by line.  Natively a
  * selftest may fail or be skipped (the kernel, the machine or this system may lack what
@@ -13,6 +14,7 @@
  *	--native	the second run is native as well: is the test steady at all?
  *	--ring 3	in ring 3 of Dune mode; the names end with @ring3 then
  *	--with COMMAND	what runs a program in Dune mode (default: dune-run)
+ *	--only WORD	of those that match only the ones with this word
  *	--verbose	show all that the programs print
  *	--list		only print the names
  *	PATTERN		part of a name, a name with * in it, or a word of the list
@@ -26,8 +28,9 @@
  *
  * COMMAND is for the shell, in the directory of NAME; $RUN in it is where a program is
  * started (without it: at its beginning).  SECONDS is how long one run may take.  The
- * word "unordered" is for programs whose threads print in any order; "hardware" for what
- * is only run when this word or its full name is asked for.  NAME in the other two may
+ * word "unordered" is for programs whose threads print in any order; "quick" for those
+ * that take the emulated machine a moment only, "long" for the others; "hardware" for what
+ * is only run when this word or its full name is asked for, with the reason after it.  NAME in the other two may
  * have * in it.  A filter applies to each line of both runs; "(drop)" as its
  * replacement drops the line.  A difference explains the lines "-..." (only natively)
  * and "+..." (only in Dune mode) that match REGEX; one that explains nothing any more
@@ -82,7 +85,7 @@ struct output {
 
 static struct table selftests, filters, differences;
 static const char *runner = "dune-run";
-static const char *suffix = "";
+static const char *suffix = "", *only;
 static bool verbose;
 
 static void __attribute__((noreturn, format(printf, 1, 2)))
@@ -216,6 +219,8 @@ static bool matches(struct entry *test, const char *pattern)
 
 static bool wanted(struct entry *test, char **patterns)
 {
+	if (only && !has_word(test->field[3], only))
+		return false;
 	if (!*patterns)
 		return !has_word(test->field[3], "hardware");
 	while (*patterns)
@@ -611,6 +616,8 @@ int main(int argc, char **argv)
 			list = true;
 		else if (strcmp(*argv, "--with") == 0 && argv[1])
 			runner = *++argv;
+		else if (strcmp(*argv, "--only") == 0 && argv[1])
+			only = *++argv;
 		else if (strcmp(*argv, "--ring") == 0 && argv[1] && strcmp(*++argv, "3") == 0)
 			runner = "dune-run --ring 3", suffix = "@ring3";
 		else

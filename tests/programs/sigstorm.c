@@ -7,6 +7,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/time.h>
 
@@ -325,6 +326,54 @@ static void test_threads(void)
 	ok_eq(strays, 0, "each tick comes to its own thread");
 }
 
+/* ---- Where handlers run --------------------------------------------------- */
+
+static uint16_t program_cs;
+static atomic_int elsewhere, looked;
+
+static uint16_t read_cs(void)
+{
+	uint16_t cs;
+
+	__asm__ volatile("mov %%cs, %0" : "=r"(cs));
+	return cs;
+}
+
+/* What the frame says of CS is a selector of user mode in any case; this is the register. */
+static void on_look(int sig)
+{
+	looked++;
+	elsewhere += read_cs() != program_cs;
+}
+
+/* libc blocks signals while it makes a thread or process; the calls themselves do not. */
+static void make_child(bool shared)
+{
+	pid_t pid = shared ? vfork() : (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (!pid)
+		_exit(0);
+	if (pid < 0)
+		bail("no child");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static void test_places(int n)
+{
+	struct sigaction sa = { .sa_handler = on_look, .sa_flags = SA_RESTART }, old;
+
+	program_cs = read_cs();
+	sigaction(SIGALRM, &sa, &old);
+	tick_every(230);
+	for (int i = 0; i < n; i++)
+		make_child(i % 4);
+	tick_every(0);
+	sigaction(SIGALRM, &old, NULL);
+	ok(looked, "%d signals while %d children are made", looked, n);
+	ok_eq(elsewhere, 0, "all handlers run in the ring of the program");
+}
+
 int main(void)
 {
 	struct sigaction sa = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
@@ -337,5 +386,6 @@ int main(void)
 	test_children(30);
 	test_queued();
 	test_threads();
+	test_places(120);
 	return tap_done();
 }

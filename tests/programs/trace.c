@@ -344,6 +344,81 @@ static void test_signals(void)
 	   "one is suppressed, one is replaced, one is delivered");
 }
 
+/* ---- Debug registers ---------------------------------------------------- */
+
+#define HITS	10
+
+static volatile long watched, beside;
+
+static void counts(void)
+{
+	for (long i = 0; i < HITS; i++) {
+		beside = -i;
+		watched = 100 + i;
+		known_call(SYS_close, -1, 0, 0);
+	}
+}
+
+static long debugreg(pid_t pid, int i)
+{
+	return ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, u_debugreg[i]), NULL);
+}
+
+static void set_debugreg(pid_t pid, int i, unsigned long value)
+{
+	if (ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, u_debugreg[i]), value))
+		bail("POKEUSER u_debugreg[%d]: %s", i, strerror(errno));
+}
+
+static void test_watchpoint(void)
+{
+	pid_t pid = tracee(counts, 0);
+	int told = 0, st, i;
+	siginfo_t si;
+
+	/* in register 1: the next 8 bytes at it, writes */
+	set_debugreg(pid, 1, (unsigned long)&watched);
+	set_debugreg(pid, 7, 1 << 2 | 9 << 20);
+	for (i = 0; i < 2 * HITS; i++) {
+		st = go_on(PTRACE_CONT, pid, 0);
+		if (!stopped_by(st, SIGTRAP))
+			break;
+		memset(&si, 0, sizeof(si));
+		ptrace(PTRACE_GETSIGINFO, pid, NULL, &si);
+		told += si.si_code == TRAP_HWBKPT && (debugreg(pid, 6) & 15) == 2 &&
+			ptrace(PTRACE_PEEKDATA, pid, &watched, NULL) == 100 + i &&
+			si.si_addr == (void *)regs_of(pid).rip;
+	}
+	ok_eq(i, HITS, "a watchpoint is hit by each write");
+	ok_eq(told, HITS, "behind it: TRAP_HWBKPT, and DR6 says which");
+	ok(WIFEXITED(st) && !WEXITSTATUS(st), "the program notices nothing");
+}
+
+static void test_hw_breakpoint(void)
+{
+	pid_t pid = tracee(counts, 0);
+	int there = 0, st, i;
+
+	set_debugreg(pid, 0, (unsigned long)known_call);
+	set_debugreg(pid, 7, 1);
+	for (i = 0; i < 2 * HITS; i++) {
+		st = go_on(PTRACE_CONT, pid, 0);
+		if (!stopped_by(st, SIGTRAP))
+			break;
+		there += regs_of(pid).rip == (uintptr_t)known_call && debugreg(pid, 6) & 1;
+		/* after the first ones, and a step over it, no more */
+		if (i == 2) {
+			st = go_on(PTRACE_SINGLESTEP, pid, 0);
+			there += stopped_by(st, SIGTRAP) && regs_of(pid).rip != (uintptr_t)known_call &&
+				 !(debugreg(pid, 6) & 1);
+			set_debugreg(pid, 7, 0);
+		}
+	}
+	ok_eq(i, 3, "a breakpoint of the hardware is hit, until it is taken away");
+	ok_eq(there, 4, "at it, once each time; a step goes on from there");
+	ok(WIFEXITED(st) && !WEXITSTATUS(st), "the program notices nothing of that");
+}
+
 /* ---- seccomp's RET_TRACE ------------------------------------------------ */
 
 static void filtered(void)
@@ -415,6 +490,8 @@ int main(int argc, char **argv)
 	test_sysemu();
 	test_events();
 	test_signals();
+	test_watchpoint();
+	test_hw_breakpoint();
 	test_seccomp();
 	ok_child(not_traced, "SECCOMP_RET_TRACE without a tracer: ENOSYS");
 	return tap_done();

@@ -83,16 +83,17 @@ disk_line()
 }
 
 # Write Bochs' configuration for the machine in directory $1.
-# shellcheck disable=SC2154 # model, cpus, mem: options of vm/run
+# shellcheck disable=SC2154 # model, cpus, mem, trace: options of vm/run
 make_bochsrc()
 {
 	local dir=$1
 
+	# Bochs keeps at most 2 GiB of the machine's memory in its own, the rest in a file.
 	# A triple fault and every other panic of the emulator end it
 	# ("fatal").  No sound: its driver crashes where there is no sound card.
 	cat <<-EOF
 	cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0
-	memory: guest=$mem, host=$mem
+	memory: guest=$mem, host=$((mem < 2048 ? mem : 2048))
 	romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 	vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 	display_library: rfb, options="timeout=0"
@@ -107,6 +108,7 @@ make_bochsrc()
 	com3: enabled=1, mode=file, dev=$dir/stderr
 	com4: enabled=1, mode=file, dev=$dir/report
 	log: $dir/bochs.log
+	magic_break: enabled=$([ -n "$trace" ] && echo 1 || echo 0)
 	panic: action=fatal
 	error: action=report
 	info: action=ignore
@@ -128,6 +130,20 @@ hide_network()
 	done
 }
 
+# What the debugger is told at its start, and at each stop.  With --trace it stops at
+# each "xchg %bx,%bx".
+commands()
+{
+	local i
+
+	echo c
+	if [ -n "$trace" ]; then
+		for i in {1..32}; do
+			printf '%s\n' "trace on" c "trace off" c
+		done
+	fi
+}
+
 # Run the machine in directory $1 for at most $2 seconds.  Debian's Bochs has
 # its debugger built in, which waits for a command: "c" lets it go.  Should
 # vm/run be killed, setpriv has the kernel end the emulator as well.
@@ -136,7 +152,7 @@ start_bochs()
 	local dir=$1 seconds=$2
 
 	make_bochsrc "$dir" >"$dir/bochsrc"
-	echo c >"$dir/bochs.rc"
+	commands >"$dir/bochs.rc"
 	# shellcheck disable=SC2046 # several words, or none
 	exec setpriv --pdeathsig TERM timeout --kill-after=2 "$seconds" \
 		$(hide_network) bochs-bin -q -f "$dir/bochsrc" -rc "$dir/bochs.rc" \

@@ -225,9 +225,9 @@ add_our_programs()
 {
 	local from file
 
-	for from in build/bin:bin build/tests/guest:tests tests/apps:apps; do
+	for from in build/bin:bin build/tests/guest:tests tests/apps:apps bench:bench; do
 		for file in "$TOP/${from%:*}"/*; do
-			if [ -f "$file" ] && [[ $file != *.d ]]; then
+			if [ -f "$file" ] && [[ $file != *.[cdh] ]]; then
 				copy_in "$file" "/dune/${from#*:}/${file##*/}"
 			fi
 		done
