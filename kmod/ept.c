@@ -47,11 +47,15 @@ static u64 *table_alloc(void)
 
 int ept_init(struct ept *ept, const struct ept_format *format)
 {
-	ept->root = table_alloc();
-	ept->format = format;
-	ept->pages = 1;
+	INIT_LIST_HEAD(&ept->tables);
 	spin_lock_init(&ept->lock);
-	return ept->root ? 0 : -ENOMEM;
+	ept->format = format;
+	ept->root = table_alloc();
+	if (!ept->root)
+		return -ENOMEM;
+	ept->pages = 1;
+	list_add(&virt_to_page(ept->root)->lru, &ept->tables);
+	return 0;
 }
 
 int ept_cache_fill(struct ept_cache_pages *cache)
@@ -80,7 +84,7 @@ static void free_table(struct ept *ept, u64 *table, enum ept_level level, struct
 	for (i = 0; level > EPT_4K && i < EPT_ENTRIES; i++)
 		if (is_present(ept, table[i]) && !is_leaf(ept, table[i], level))
 			free_table(ept, table_of(table[i]), level - 1, freed);
-	list_add(&virt_to_page(table)->lru, freed);
+	list_move(&virt_to_page(table)->lru, freed);
 	ept->last = NULL;
 	ept->pages--;
 }
@@ -97,12 +101,9 @@ void ept_free_pages(struct list_head *freed)
 
 void ept_free(struct ept *ept)
 {
-	LIST_HEAD(freed);
-
 	if (!ept->root)
 		return;
-	free_table(ept, ept->root, EPT_512G, &freed);
-	ept_free_pages(&freed);
+	ept_free_pages(&ept->tables);
 	ept->root = NULL;
 }
 
@@ -139,6 +140,7 @@ static noinline bool make_table(struct ept *ept, u64 *entry, enum ept_level leve
 	bool stale = clear_entry(ept, entry, level, freed);
 	u64 *page = cache->page[--cache->nr];
 
+	list_add(&virt_to_page(page)->lru, &ept->tables);
 	WRITE_ONCE(*entry, __pa(page) | ept->format->table);
 	ept->pages++;
 	return stale;
@@ -243,6 +245,19 @@ bool ept_zap(struct ept *ept, u64 gpa, u64 len, struct list_head *freed)
 	if (len == size_of(EPT_1G) || is_leaf(ept, *entry, EPT_1G))
 		return clear_entry(ept, entry, EPT_1G, freed);
 	return zap_2m(ept, table_of(*entry), gpa, gpa + len, freed);
+}
+
+bool ept_zap_all(struct ept *ept, struct list_head *freed)
+{
+	bool any = ept->pages > 1;
+
+	lockdep_assert_held(&ept->lock);
+	memset(ept->root, 0, PAGE_SIZE);
+	list_splice_init(&ept->tables, freed);
+	list_move(&virt_to_page(ept->root)->lru, &ept->tables);
+	ept->pages = 1;
+	ept->last = NULL;
+	return any;
 }
 
 /* ---- Taking the right to write away --------------------------------------- */

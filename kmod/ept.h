@@ -34,6 +34,7 @@ struct ept_format {
  * @lock:	held to change it; taken in mmu notifiers, so never sleep under it
  * @format:	how entries are written
  * @pages:	tables in it, the root included
+ * @tables:	all of them, so that the tree can go without a look at its entries
  * @last:	the level 1 table that was used last, NULL if none: faults come in clusters
  * @last_region: gpa >> 21 of what it maps
  */
@@ -42,6 +43,7 @@ struct ept {
 	spinlock_t lock;	/* see above */
 	const struct ept_format *format;
 	unsigned long pages;
+	struct list_head tables;
 	u64 *last;
 	u64 last_region;
 };
@@ -87,6 +89,8 @@ void ept_map_near(struct ept *ept, u64 gpa, const struct ept_leaf *leaf);
  * mapped. Empty tables go to @freed: flush, then ept_free_pages().
  */
 bool ept_zap(struct ept *ept, u64 gpa, u64 len, struct list_head *freed);
+/* The same for all there is. */
+bool ept_zap_all(struct ept *ept, struct list_head *freed);
 void ept_free_pages(struct list_head *freed);
 
 /*

@@ -101,9 +101,12 @@ static bool space_invalidate(struct mmu_interval_notifier *mni, const struct mmu
 	spin_lock(&space->ept.lock);
 	mmu_interval_set_seq(mni, seq);
 	/* the mm is going: nobody runs in it any more, and no page of it may be kept mapped */
-	if (range->event == MMU_NOTIFY_RELEASE)
+	if (range->event == MMU_NOTIFY_RELEASE) {
 		space->dead = true;
-	any = change_hva(space, range->start, range->end, is_protection(range) ? NULL : &freed);
+		any = ept_zap_all(&space->ept, &freed);
+	} else {
+		any = change_hva(space, range->start, range->end, is_protection(range) ? NULL : &freed);
+	}
 	spin_unlock(&space->ept.lock);
 	if (any)
 		space_flush(space);
