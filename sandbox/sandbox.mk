@@ -9,7 +9,7 @@
 LIBEXECDIR ?= $(PREFIX)/libexec
 MON_DIR := $(B)/sandbox-rt
 MON_SRC := $(filter-out libdune/init.c libdune/this_thread.c libdune/call.%,$(LIB_SRC)) \
-	   libdune/rt/start.S libdune/rt/mem.c $(wildcard sandbox/policy/*.c sandbox/monitor/*.c sandbox/monitor/*.S)
+	   libdune/rt/start.S libdune/rt/mem.c libdune/rt/begin.c $(wildcard sandbox/policy/*.c sandbox/monitor/*.c sandbox/monitor/*.S)
 MON_OBJ := $(patsubst %,$(MON_DIR)/%.o,$(MON_SRC))
 MON_C    = $(RT_CFLAGS)
 

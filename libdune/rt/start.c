@@ -6,7 +6,6 @@
 #include "runtime.h"
 #include <errno.h>
 #include <linux/auxvec.h>
-#include <linux/wait.h>
 #include <stddef.h>
 #include <dune/pgtable.h>
 #include "../pgtable_internal.h"
@@ -14,6 +13,7 @@
 #include "../space.h"
 #include "../text.h"
 #include "../thread.h"
+#include "begin.h"
 #include "hooks.h"
 #include "names.h"
 
@@ -85,26 +85,6 @@ void dune_rt_failed(long err)
 	raw_exit_group(EXIT_STATUS);
 }
 
-/* @stack as execve() makes it: argc, arguments, 0, environment, 0, auxiliary vector. */
-static uint64_t auxv_find(const uint64_t *stack, uint64_t type)
-{
-	const uint64_t *word = stack + 1 + stack[0] + 1;
-
-	while (*word++)
-		;
-	for (; word[0] != AT_NULL; word += 2)
-		if (word[0] == type)
-			return word[1];
-	return 0;
-}
-
-/* A child that the program does not know of: it must not find it in a wait() of its own. */
-static void await_tracer(int pid)
-{
-	while (raw_syscall4(SYS_wait4, pid, 0, __WALL, 0) == -EINTR)
-		;
-}
-
 void dune_rt_main(const struct dune_rt_start *start)
 {
 	struct dune_thread *t;
@@ -113,7 +93,7 @@ void dune_rt_main(const struct dune_rt_start *start)
 
 	dune_rt = start;
 	if (start->tracer)
-		await_tracer(start->tracer);
+		dune_rt_await_tracer(start->tracer);
 	/* Everything else is between the program and Linux. */
 	dune_upcalls = (dune_rt_asked(DUNE_RT_STATS) ? DUNE_UPCALL_EXIT_GROUP : 0) |
 		       (dune_rt_asked(DUNE_RT_FOLLOW) ? DUNE_UPCALL_EXEC : 0) |
@@ -123,7 +103,7 @@ void dune_rt_main(const struct dune_rt_start *start)
 		dune_program_ring3 = true;
 		dune_pt_fill_bits |= DUNE_PTE_U;
 	}
-	err = dune_space_init(&info, auxv_find((const uint64_t *)start->rsp, AT_HWCAP2));
+	err = dune_space_init(&info, dune_rt_auxv((const uint64_t *)start->rsp, AT_HWCAP2));
 	if (!err)
 		err = dune_pt_prefill_range(start->base, start->base + start->length);
 	if (!err)

@@ -7,13 +7,13 @@
 #include <dune/pgtable.h>
 #include <fcntl.h>
 #include <linux/auxvec.h>
-#include <linux/wait.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include "../../libdune/device.h"
 #include "../../libdune/host.h"
 #include "../../libdune/pgtable_internal.h"
 #include "../../libdune/raw.h"
+#include "../../libdune/rt/begin.h"
 #include "../../libdune/rt/runtime.h"
 #include "../../libdune/space.h"
 #include "../../libdune/text.h"
@@ -42,24 +42,6 @@ static __attribute__((noreturn)) void fail(const char *what, long err)
 	dune_put_char(&text, '\n');
 	dune_text_write(STDERR, &text);
 	raw_exit_group(EXIT_STATUS);
-}
-
-static uint64_t auxv_find(const uint64_t *stack, uint64_t type)
-{
-	const uint64_t *word = stack + 1 + stack[0] + 1;
-
-	while (*word++)
-		;
-	for (; word[0] != AT_NULL; word += 2)
-		if (word[0] == type)
-			return word[1];
-	return 0;
-}
-
-static void await_tracer(int pid)
-{
-	while (raw_syscall4(SYS_wait4, pid, 0, __WALL, 0) == -EINTR)
-		;
 }
 
 /* ---- The policy ------------------------------------------------------------------ */
@@ -171,7 +153,7 @@ static int prepare(const struct dune_rt_start *start, struct dune_thread **t)
 	int err;
 
 	dune_device_given = sandbox_policy()->device_fd;
-	err = dune_space_init(&info, auxv_find((const uint64_t *)start->rsp, AT_HWCAP2));
+	err = dune_space_init(&info, dune_rt_auxv((const uint64_t *)start->rsp, AT_HWCAP2));
 	if (!err && !(info.caps & DUNE_CAP_CONFINE))
 		err = -EPROTONOSUPPORT;
 	if (!err)
@@ -188,7 +170,7 @@ void dune_rt_main(const struct dune_rt_start *start)
 
 	dune_rt = start;
 	if (start->tracer)
-		await_tracer(start->tracer);
+		dune_rt_await_tracer(start->tracer);
 	dune_own = (struct dune_own){
 		.start = start->own_start, .end = start->own_end,
 		.next = (start->base + start->length + 4095) & ~4095UL,
