@@ -6,6 +6,7 @@
 # make demo        the tour, in the emulated machine       (HOST=1: on this machine)
 # make plugin-demo libraries in compartments decode pictures, in the emulated machine
 # make check       all tests, in the emulated machine      (HOST=1: on this machine)
+# make check-debug the tests on a kernel built with KASAN and lockdep
 # make check-sandbox-apps  real programs in dune-sandbox; make bench-sandbox: what its calls cost
 # make gc-report   a garbage collector on dirty bits: build/gc/report.html (docs/gc.md)
 # make bench       what it costs beside Linux, in the emulated machine, as a page with plots (HOST=1 as above)
@@ -30,7 +31,7 @@ WARN     := -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes -Wstrict-pr
 INC      := -Iinclude -Iinclude/uapi
 ALL_C    := -std=gnu11 $(WARN) $(INC) $(CFLAGS) -MMD -MP
 
-.PHONY: all lib programs tests user module demo check load unload install style clean help
+.PHONY: all lib programs tests user module demo check check-debug load unload install style clean help
 .DEFAULT_GOAL := all
 
 # The first thing on a fresh machine: what the build needs.
@@ -146,6 +147,11 @@ check:
 	@scripts/deps build check $(if $(HOST),,vm)
 	@$(MAKE) --no-print-directory user
 	@tests/run $(if $(HOST),--host) $(T)
+# On a kernel that watches itself: wrong addresses, locks, sleeping where that is forbidden. An hour or more.
+check-debug:
+	@scripts/deps build check vm debug
+	@$(MAKE) --no-print-directory user
+	@tests/run --kernel 6.1-debug $(T)
 style:
 	@scripts/style
 
