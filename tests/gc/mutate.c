@@ -12,7 +12,11 @@
 #include "tap.h"
 #include "track.h"
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 #define SLOTS	512
 #define LINKS	6
@@ -234,6 +238,73 @@ static void test_fork(void)
 	ok(!bad, "%s: forks while cycles run; the children collect on their own (%d went wrong)", track->name, bad);
 }
 
+/* ---- Large pages: Linux merges the heap's and splits them, while it is marked --------------- */
+
+static unsigned long collapsed, refused, split;
+
+/*
+ * Another VMA for a part of a large page splits it. Where the backend's own protection is not what is
+ * changed the rights are, too, and back.
+ */
+static void split_part(uintptr_t chunk, unsigned long *state)
+{
+	uintptr_t part = chunk + draw(state) % 448 * PAGE_SIZE;
+	size_t len = (1 + draw(state) % 64) * PAGE_SIZE;
+	int bad = madvise((void *)part, len, MADV_DONTDUMP) | madvise((void *)part, len, MADV_DODUMP);
+
+	if (!track->foreign)
+		bad |= mprotect((void *)part, len, PROT_READ | PROT_WRITE | PROT_EXEC) |
+		       mprotect((void *)part, len, PROT_READ | PROT_WRITE);
+	split += !bad;
+}
+
+static void merge_and_split(unsigned long *state)
+{
+	uintptr_t chunk = heap.lo + draw(state) % (heap_pages() / (CHUNK_SIZE / PAGE_SIZE)) * CHUNK_SIZE;
+
+	madvise((void *)chunk, CHUNK_SIZE, MADV_HUGEPAGE);
+	if (madvise((void *)chunk, CHUNK_SIZE, MADV_COLLAPSE))
+		refused++;
+	else
+		collapsed++;
+	for (int i = 0; i < 4; i++)
+		split_part(chunk, state);
+	if (draw(state) % 2)
+		madvise((void *)chunk, CHUNK_SIZE, MADV_NOHUGEPAGE);
+}
+
+static void *merge_and_split_often(void *arg)
+{
+	volatile bool *stop = arg;
+	unsigned long state = 11;
+
+	while (!*stop)
+		merge_and_split(&state);
+	return NULL;
+}
+
+static void test_large_pages(void)
+{
+	unsigned long saved = steps;
+	volatile bool stop = false;
+	pthread_t pages;
+
+	if (gc_spawn(&pages, merge_and_split_often, (void *)&stop))
+		bail("no thread");
+	steps = saved / 2;
+	test_threads(2);
+	steps = saved;
+	stop = true;
+	pthread_join(pages, NULL);
+	ok(split, "%s: parts of the heap got other VMAs meanwhile, %lu times", track->name, split);
+	if (madvise((void *)heap.lo, 0, MADV_COLLAPSE))
+		skip(1, "%s: this kernel has no MADV_COLLAPSE (Linux 6.1)", track->name);
+	else if (track == &track_uffd)
+		skip(1, "%s: the kernel makes no large page of pages that userfaultfd protects", track->name);
+	else
+		ok(collapsed, "and pages were made large %lu times, %lu times refused", collapsed, refused);
+}
+
 static void test_finals(void)
 {
 	unsigned long before = finalized;
@@ -254,6 +325,7 @@ static int run(const char *backend)
 	test_threads(1);
 	test_threads(4);
 	test_births();
+	test_large_pages();
 	test_fork();
 	test_finals();
 	return tap_done();
