@@ -11,7 +11,7 @@
 # make gc-report   a garbage collector on dirty bits: build/gc/report.html (docs/gc.md)
 # make bench       what it costs beside Linux, in the emulated machine, as a page with plots (HOST=1 as above)
 # make load/unload insert or remove the module on this machine
-# make install     libdune, its headers and its .pc file   (PREFIX, DESTDIR)
+# make install     libdune, its headers and its .pc file; gc-demo   (PREFIX, DESTDIR)
 # make style       the checks on the source itself
 # make help        this text
 
