@@ -76,6 +76,9 @@ static int start(void)
 		return fail("the heap's page tables", strerror(-err));
 	if (strcmp(opt.mode, "full"))
 		GC_enable_incremental();
+	/* All of what was just split is dirty. One thread runs: it is as if the world was stopped. */
+	if (with_dune)
+		libgc_dirty_report();
 	return 0;
 }
 
