@@ -22,8 +22,10 @@
 #include "world.h"
 
 #define ROUNDS		4		/* of looking again before the last stop */
-#define LITTLE		(256UL << 10)	/* bytes that the last stop may have to look at */
+#define LITTLE		(128UL << 10)	/* bytes that are looked at again: so few that the last stop may be next */
+#define LITTLE_NEW	(64UL << 10)	/* bytes allocated since the stacks were looked at: likewise */
 #define PACE		(64UL << 10)	/* twice a block */
+#define PACE_MAX	(256UL << 10)
 #define SWEEP_BATCH	16
 #define TRIES		3	/* cycles to wait for before memory is said to be out */
 #define TRIES_MAX	40
@@ -34,7 +36,10 @@ static uint32_t paced;			/* threads that wait for it */
 static uint64_t asked, done;		/* cycles; gc_lock */
 static bool started, quit;
 static pthread_t collector;
-static uint64_t stopped_at;
+static uint64_t stopped_at, lapped_at;
+static size_t since_stop;		/* heap.since of the last stop */
+static size_t pace;
+static struct pause now;
 /*
  * A condition variable waits for those that are about to leave it, and a thread that was
  * stopped there does not: nothing is broadcast before the world moves again.
@@ -43,25 +48,43 @@ static bool standing;
 
 /* ---- The steps of a cycle ------------------------------------------------------------- */
 
+static void lap(enum pause_part part)
+{
+	uint64_t t = ticks();
+
+	now.part[part] += t - lapped_at;
+	lapped_at = t;
+}
+
 static void stop(void)
 {
 	pthread_mutex_lock(&gc_lock);
-	stopped_at = ticks();
+	memset(&now, 0, sizeof(now));
+	stopped_at = lapped_at = ticks();
 	world_stop();
 	standing = true;
-	for (struct thread *t = threads; t; t = t->next)
-		for (int c = 0; c < CLASSES; c++)
-			for (int k = 0; k < KINDS; k++)
-				cache_retire(&t->cache[c][k]);
+	since_stop = heap.since;
+	lap(PAUSE_STAND);
 }
 
 static void start(void)
 {
 	standing = false;
-	world_start();
-	pthread_cond_broadcast(&progress);
-	stats_pause(ticks() - stopped_at);
+	lap(PAUSE_END);
+	stats_pause_parts(&now);
+	stats_pause(world_start() - stopped_at);
+	if (paced)
+		pthread_cond_broadcast(&progress);
 	pthread_mutex_unlock(&gc_lock);
+}
+
+/* What threads have claimed and not handed out is free again, with or without a mark. */
+static void retire_caches(void)
+{
+	for (struct thread *t = threads; t; t = t->next)
+		for (int c = 0; c < CLASSES; c++)
+			for (int k = 0; k < KINDS; k++)
+				cache_retire(&t->cache[c][k]);
 }
 
 static void finish_sweep(void)
@@ -75,8 +98,25 @@ static void finish_sweep(void)
 	}
 }
 
+static void stop_for_stacks(void)
+{
+	stop();
+	roots_threads(mark_range);
+	lap(PAUSE_ROOTS);
+	if (!track->rearm)
+		track_take(false);
+	lap(PAUSE_TAKE);
+	start();
+}
+
+/* Only a stack may know what was allocated since the stacks were looked at. */
+static bool much_is_new(void)
+{
+	return __atomic_load_n(&heap.since, __ATOMIC_RELAXED) - since_stop > LITTLE_NEW;
+}
+
 /*
- * Once more from the stacks and the pages that were written meanwhile: what is found now is not
+ * Once more from the pages that were written meanwhile, and from the stacks, if much is new: what is found now is not
  * to be found in the last stop. Where taking dirty pages and arming them again are two steps, the world stands still for both.
  * True: there was so much that it is worth another time.
  */
@@ -84,11 +124,8 @@ static bool mark_again(void)
 {
 	uint64_t before = stats.scanned_bytes;
 
-	stop();
-	roots_threads(mark_range);
-	if (!track->rearm)
-		track_take(false);
-	start();
+	if (!track->rearm || much_is_new())
+		stop_for_stacks();
 	if (track->rearm)
 		track_take(false);
 	track_each(mark_page);
@@ -104,8 +141,9 @@ static void mark_beside_threads(void)
 	track_arm();
 	roots_data(mark_range);
 	mark_drain();
-	while (rounds-- && mark_again())
-		;
+	while (rounds-- && (mark_again() || much_is_new()))
+		if (pace < PACE_MAX)
+			pace *= 2;
 	stats.mark_ticks += ticks() - t;
 }
 
@@ -116,10 +154,13 @@ static void finish_marking(void)
 	roots_threads(mark_range);
 	roots_data(mark_range);
 	mark_drain();
+	lap(PAUSE_ROOTS);
 	if (track->concurrent) {
 		track_take(true);
+		lap(PAUSE_TAKE);
 		track_each(mark_page);
 		mark_drain();
+		lap(PAUSE_AGAIN);
 	}
 	final_mark();
 	stats.rescanned_pause += stats.rescanned - before;
@@ -132,11 +173,14 @@ static void prove(void)
 
 	if (heap.verify)
 		verify_cycle();
-	stopped_at += ticks() - t;
+	t = ticks() - t;
+	stopped_at += t;
+	lapped_at += t;
 }
 
 static void end_cycle(void)
 {
+	retire_caches();
 	prove();
 	heap.phase = PHASE_IDLE;
 	sweep_reset();
@@ -170,7 +214,8 @@ static void run_cycle(void)
 	roots_refresh();
 	stop();
 	heap.phase = PHASE_MARK;
-	heap.since = 0;
+	heap.since = since_stop = 0;
+	pace = PACE;
 	sample();
 	if (track->concurrent) {
 		roots_threads(mark_range);
@@ -253,7 +298,7 @@ static void wait_for_cycle(void)
 	ask();
 	number = asked;
 	while (done < number)
-		pthread_cond_wait(&over, &gc_lock);
+		world_wait(&over);
 	t = ticks() - t;
 	stats.stalls++;
 	stats.stall_ticks += t;
@@ -263,25 +308,34 @@ static void wait_for_cycle(void)
 
 void gc_collect(void)
 {
-	pthread_mutex_lock(&gc_lock);
+	world_lock();
 	wait_for_cycle();
 	pthread_mutex_unlock(&gc_lock);
 	final_run();
 }
 
+void gc_finish(void)
+{
+	world_lock();
+	while (done != asked)
+		world_wait(&over);
+	pthread_mutex_unlock(&gc_lock);
+}
+
 /*
- * Who allocates faster than is marked makes work for the last stop. So a thread that takes a
- * block while marking runs waits until as much as PACE has been looked at.
+ * Who allocates faster than is marked makes work for the last stop. So a thread that takes a block while marking runs
+ * waits until as much as pace has been looked at: more from round to round, since what is written again as fast as it is
+ * looked at never ends.
  */
 static void keep_pace(void)
 {
-	uint64_t t = ticks(), target = __atomic_load_n(&stats.scanned_bytes, __ATOMIC_RELAXED) + PACE;
+	uint64_t t = ticks(), target = __atomic_load_n(&stats.scanned_bytes, __ATOMIC_RELAXED) + pace;
 
 	if (heap.phase != PHASE_MARK)
 		return;
 	__atomic_add_fetch(&paced, 1, __ATOMIC_RELAXED);
 	while (heap.phase == PHASE_MARK && __atomic_load_n(&stats.scanned_bytes, __ATOMIC_RELAXED) < target)
-		pthread_cond_wait(&progress, &gc_lock);
+		world_wait(&progress);
 	__atomic_sub_fetch(&paced, 1, __ATOMIC_RELAXED);
 	t = ticks() - t;
 	stats.paces++;
@@ -354,7 +408,7 @@ static bool refill(struct thread *t, struct cache *c, int class, bool leaf)
 		return true;
 	/* Waiting for the lock it may be stopped, and its caches be taken. */
 	busy_end(t);
-	pthread_mutex_lock(&gc_lock);
+	world_lock();
 	maybe_collect();
 	for (int i = 0; !(ok = refill_swept(c, class, leaf)) && wait_for_room(i); i++)
 		;
@@ -385,7 +439,7 @@ static void *large(size_t size, bool leaf)
 {
 	void *p;
 
-	pthread_mutex_lock(&gc_lock);
+	world_lock();
 	maybe_collect();
 	for (int i = 0; !(p = large_swept(size, leaf)) && wait_for_room(i); i++)
 		;
@@ -428,7 +482,7 @@ void gc_foreign_begin(void *p, size_t len)
 {
 	if (!foreign)
 		foreign = notes_take();
-	pthread_mutex_lock(&gc_lock);
+	world_lock();
 	if (foreign)
 		notes_add(foreign, (uintptr_t)p, len);
 	if (track->foreign && len)

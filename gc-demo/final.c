@@ -49,7 +49,7 @@ int gc_finalizer(void *object, gc_final_fn fn, void *data)
 {
 	int err;
 
-	pthread_mutex_lock(&gc_lock);
+	world_lock();
 	err = add(&table, (struct final){ ~(uintptr_t)object, fn, data });
 	/* Room for all of them, now: when the world stands still there may be none. */
 	while (!err && queue.room < table.nr + queue.nr) {
@@ -103,7 +103,7 @@ static struct final next(void)
 {
 	struct final f = { 0 };
 
-	pthread_mutex_lock(&gc_lock);
+	world_lock();
 	if (queue.nr)
 		f = queue.item[--queue.nr];
 	final_waiting = queue.nr;

@@ -43,6 +43,9 @@ int gc_spawn(pthread_t *thread, void *(*fn)(void *arg), void *arg);
 /* One whole cycle from now on; returns when it is over. */
 void gc_collect(void);
 
+/* Wait for the end of a cycle that is on its way, if one is. */
+void gc_finish(void);
+
 /*
  * The kernel, or somebody else who is no thread here, is going to write to this memory until
  * gc_foreign_end(). A thread has one such range at a time. With the backend mprotect a read(2) into the heap

@@ -75,6 +75,7 @@ struct cache {
 	uintptr_t base;		/* address of bit 0's cell */
 	uint32_t size;
 	uint32_t block, word;
+	uint32_t bytes;		/* claimed since it has this block */
 };
 
 static inline size_t page_of(uintptr_t p)	{ return (p - heap.lo) >> PAGE_SHIFT; }

@@ -82,6 +82,16 @@ static struct json_object *waits_result(uint64_t n, uint64_t sum, uint64_t max)
 	return o;
 }
 
+static struct json_object *longest_result(const struct pause *p)
+{
+	static const char *const names[PAUSE_PARTS] = { "stand", "roots", "take", "again", "end" };
+	struct json_object *o = json_object_new_object();
+
+	for (int i = 0; i < PAUSE_PARTS; i++)
+		result_add(o, names[i], p->part[i]);
+	return o;
+}
+
 static void add_figures(struct json_object *o, uint64_t total)
 {
 	size_t n = stats.pauses < MAX_SAMPLES ? stats.pauses : MAX_SAMPLES;
@@ -91,6 +101,8 @@ static void add_figures(struct json_object *o, uint64_t total)
 	json_object_object_add(o, "pauses", result_pauses(stats.pause, n, stats.pauses));
 	json_object_object_add(o, "stalls", waits_result(stats.stalls, stats.stall_ticks, stats.stall_max));
 	json_object_object_add(o, "paces", waits_result(stats.paces, stats.pace_ticks, stats.pace_max));
+	json_object_object_add(o, "longest", longest_result(&stats.longest));
+	result_add(o, "stop_signals", stats.stop_signals);
 	result_add(o, "pages_scanned", stats.scanned_bytes >> PAGE_SHIFT);
 	result_add(o, "pages_again", stats.rescanned);
 	result_add(o, "pages_again_in_pause", stats.rescanned_pause);
@@ -108,9 +120,8 @@ static int run_workload(struct json_object *o, const struct workload *w)
 	uint64_t t = ticks();
 	int bad = w->run(&job);
 
+	gc_finish();		/* what was begun counts */
 	t = ticks() - t;
-	pthread_mutex_lock(&gc_lock);		/* no cycle is in a pause */
-	pthread_mutex_unlock(&gc_lock);
 	result_add(o, "size", job.size);
 	result_add(o, "ok", !bad);
 	add_figures(o, t);

@@ -2,6 +2,7 @@
 /* Marking. An object is on the stack once at most, so the stack's size is known. */
 #include "mark.h"
 #include "stats.h"
+#include <emmintrin.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -10,12 +11,15 @@
 struct todo { uintptr_t start; size_t size; };
 
 static struct todo *stack, *top;
+static int heap_shift;
 void (*mark_progress)(void);
 
 int mark_init(void)
 {
 	size_t len = (heap.limit - heap.lo) / CELL_MIN * sizeof(struct todo);
 
+	for (heap_shift = 21; heap.lo >> heap_shift != (heap.limit - 1) >> heap_shift; heap_shift++)
+		;
 	stack = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	top = stack;
 	return stack == MAP_FAILED ? -1 : 0;
@@ -40,18 +44,50 @@ void mark_word(uintptr_t p)
 	*top++ = (struct todo){ o.start, o.size };
 }
 
-void mark_range(uintptr_t start, uintptr_t end)
+static void mark_words(uintptr_t start, uintptr_t end)
 {
 	uintptr_t lo = heap.lo, size = heap.limit - lo;
 
-	start = (start + 7) & ~7UL;
-	stats.scanned_bytes += end - start;
 	for (uintptr_t p = start; p + 8 <= end; p += 8) {
 		uintptr_t word = __atomic_load_n((uintptr_t *)p, __ATOMIC_RELAXED);
 
 		if (word - lo < size)
 			mark_word(word);
 	}
+}
+
+/*
+ * Does any of eight words look like an address in the heap? Compared are 32 bits from bit heap_shift on, in which all of
+ * the heap's addresses are the same. Half of a large range is nothing but zeroes and numbers.
+ */
+static inline bool any_of_eight(uintptr_t p, __m128i shift, __m128i like)
+{
+	const __m128i *w = (const __m128i *)p;
+	__m128i found = _mm_setzero_si128();
+
+	for (int i = 0; i < 4; i++)
+		found = _mm_or_si128(found, _mm_cmpeq_epi32(_mm_srl_epi64(_mm_loadu_si128(w + i), shift), like));
+	return _mm_movemask_epi8(found);
+}
+
+static uintptr_t mark_eights(uintptr_t start, uintptr_t end)
+{
+	__m128i shift = _mm_cvtsi32_si128(heap_shift), like = _mm_set1_epi32((int)(heap.lo >> heap_shift));
+	uintptr_t p = start;
+
+	for (; p + 64 <= end; p += 64)
+		if (any_of_eight(p, shift, like))
+			mark_words(p, p + 64);
+	return p;
+}
+
+void mark_range(uintptr_t start, uintptr_t end)
+{
+	start = (start + 7) & ~7UL;
+	stats.scanned_bytes += end - start;
+	if (start + 64 <= end)
+		start = mark_eights(start, end);
+	mark_words(start, end);
 }
 
 void mark_drain(void)

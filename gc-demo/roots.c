@@ -45,13 +45,40 @@ static void add_without_libdune(uintptr_t start, uintptr_t end)
 	add_segment(to, end);
 }
 
+/* What the loader made read-only after it relocated it; whole pages. */
+static struct range relro_of(const struct dl_phdr_info *info)
+{
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + ph->p_vaddr;
+
+		if (ph->p_type == PT_GNU_RELRO)
+			return (struct range){ start & ~(PAGE_SIZE - 1), (start + ph->p_memsz) & ~(PAGE_SIZE - 1) };
+	}
+	return (struct range){ 0, 0 };
+}
+
+static void add_without_relro(struct range relro, uintptr_t start, uintptr_t end)
+{
+	if (relro.end <= start || relro.start >= end) {
+		add_without_libdune(start, end);
+		return;
+	}
+	if (start < relro.start)
+		add_without_libdune(start, relro.start);
+	if (relro.end < end)
+		add_without_libdune(relro.end, end);
+}
+
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
+	struct range relro = relro_of(info);
+
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
 
 		if (ph->p_type == PT_LOAD && ph->p_flags & PF_W)
-			add_without_libdune(info->dlpi_addr + ph->p_vaddr, info->dlpi_addr + ph->p_vaddr + ph->p_memsz);
+			add_without_relro(relro, info->dlpi_addr + ph->p_vaddr, info->dlpi_addr + ph->p_vaddr + ph->p_memsz);
 	}
 	return 0;
 }

@@ -5,6 +5,21 @@
 
 struct gc_stats stats;
 
+static uint64_t sum_of(const struct pause *p)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PAUSE_PARTS; i++)
+		sum += p->part[i];
+	return sum;
+}
+
+void stats_pause_parts(const struct pause *p)
+{
+	if (sum_of(p) > sum_of(&stats.longest))
+		stats.longest = *p;
+}
+
 void stats_pause(uint64_t t)
 {
 	if (stats.pauses < MAX_SAMPLES)

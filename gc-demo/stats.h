@@ -14,6 +14,13 @@ struct heap_sample {
 	uint32_t heap_kib, live_kib;
 };
 
+/*
+ * A stop of the world: until all threads stand; roots and what is found from them; dirty pages taken; looked into, and
+ * what is found from them; the rest.
+ */
+enum pause_part { PAUSE_STAND, PAUSE_ROOTS, PAUSE_TAKE, PAUSE_AGAIN, PAUSE_END, PAUSE_PARTS };
+struct pause { uint64_t part[PAUSE_PARTS]; };
+
 struct gc_stats {
 	uint64_t start;
 	uint64_t cycles, shrunk;
@@ -27,7 +34,9 @@ struct gc_stats {
 	uint64_t paces, pace_ticks, pace_max;	/* threads that were slowed down while marking ran */
 	uint64_t finalized, verified_objects;
 	uint64_t exits;				/* of Dune mode, all threads that ended and the main one */
+	uint64_t stop_signals;			/* sent to threads that were to stand still */
 	uint64_t pauses, samples;
+	struct pause longest;
 	uint64_t pause[MAX_SAMPLES];		/* of every stop of the world */
 	struct heap_sample sample[MAX_SAMPLES];
 };
@@ -43,6 +52,7 @@ static inline uint64_t ticks(void)
 }
 
 void stats_pause(uint64_t ticks);
+void stats_pause_parts(const struct pause *p);
 uint64_t stats_exits(void);		/* of the calling thread, so far */
 void stats_thread_end(void);
 

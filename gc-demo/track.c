@@ -52,19 +52,9 @@ static void take_page(uintptr_t page)
 	taken[page_of(page)] = 1;
 }
 
-static size_t count_taken(size_t pages)
-{
-	size_t n = 0;
-
-	for (size_t p = 0; p < pages; p++)
-		n += taken[p];
-	return n;
-}
-
-size_t track_take(bool last)
+void track_take(bool last)
 {
 	uint64_t t = ticks();
-	size_t n;
 	bool all;
 
 	if (!taken)
@@ -76,11 +66,8 @@ size_t track_take(bool last)
 		track->collect(heap.lo, taken_pages << PAGE_SHIFT, !last, take_page);
 	if (all)
 		memset(taken, 1, taken_pages);
-	n = count_taken(taken_pages);
 	stats.collect_ticks += ticks() - t;
 	stats.collects++;
-	stats.dirty += n;
-	return n;
 }
 
 void track_each(track_fn fn)
@@ -93,6 +80,7 @@ void track_each(track_fn fn)
 		for (int i = 0; eight && i < 8; i++)
 			if (taken[p + i]) {
 				taken[p + i] = 0;
+				stats.dirty++;
 				fn(heap.lo + ((p + i) << PAGE_SHIFT));
 			}
 	}

@@ -48,8 +48,8 @@ void track_extend(uintptr_t start, size_t len);
 void track_retire(uintptr_t start, size_t len);
 
 void track_arm(void);
-/* Find the dirty pages; @last: the world is stopped, what follows does not matter. How many. */
-size_t track_take(bool last);
+/* Find the dirty pages; @last: the world is stopped, what follows does not matter. */
+void track_take(bool last);
 /* Call @fn for each page that was taken. */
 void track_each(track_fn fn);
 

@@ -21,6 +21,7 @@ struct thread *threads;
 
 static uint32_t stop_number;	/* odd: the world is to stand still */
 static uint32_t stopped;	/* threads that do */
+static uint64_t moved_at;	/* when the first of them moved again; 0: not yet */
 
 static void futex_wait(uint32_t *p, uint32_t value)
 {
@@ -48,6 +49,8 @@ static void stand_still(struct thread *t, uintptr_t sp)
 	futex_wake(&stopped);
 	while (__atomic_load_n(&stop_number, __ATOMIC_ACQUIRE) == number)
 		futex_wait(&stop_number, number);
+	if (!__atomic_load_n(&moved_at, __ATOMIC_RELAXED))
+		__atomic_store_n(&moved_at, ticks(), __ATOMIC_RELAXED);
 }
 
 /* The program's registers are in the signal's frame, which lies above this frame. */
@@ -74,6 +77,28 @@ __attribute__((noinline)) void world_park(void)
 	errno = saved;
 }
 
+/* As above. What it does to its stack from here on is no object's. */
+#define WAIT_HERE(t, call) do {								\
+	__builtin_unwind_init();							\
+	(t)->sp = (uintptr_t)__builtin_frame_address(0) - 256;				\
+	__atomic_store_n(&(t)->waits, true, __ATOMIC_RELEASE);				\
+	call;										\
+	(t)->waits = false;								\
+} while (0)
+
+__attribute__((noinline)) void world_lock(void)
+{
+	if (self)
+		WAIT_HERE(self, pthread_mutex_lock(&gc_lock));
+	else
+		pthread_mutex_lock(&gc_lock);
+}
+
+__attribute__((noinline)) void world_wait(pthread_cond_t *cond)
+{
+	WAIT_HERE(self, pthread_cond_wait(cond, &gc_lock));
+}
+
 /* ---- Stopping, in the collector -------------------------------------------------------- */
 
 void world_init(void)
@@ -91,16 +116,27 @@ void world_stop(void)
 
 	__atomic_store_n(&stopped, 0, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&stop_number, 1, __ATOMIC_RELEASE);
-	for (struct thread *t = threads; t; t = t->next, wanted++)
+	for (struct thread *t = threads; t; t = t->next) {
+		if (__atomic_load_n(&t->waits, __ATOMIC_ACQUIRE))
+			continue;
 		syscall(SYS_tgkill, getpid(), t->tid, STOP_SIGNAL);
+		wanted++;
+	}
+	stats.stop_signals += wanted;
 	while ((have = __atomic_load_n(&stopped, __ATOMIC_ACQUIRE)) != wanted)
 		futex_wait(&stopped, have);
 }
 
-void world_start(void)
+uint64_t world_start(void)
 {
+	uint64_t t, moved;
+
+	__atomic_store_n(&moved_at, 0, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&stop_number, 1, __ATOMIC_RELEASE);
 	futex_wake(&stop_number);
+	t = ticks();
+	moved = __atomic_load_n(&moved_at, __ATOMIC_RELAXED);
+	return moved ?: t;
 }
 
 /* ---- Coming and going ------------------------------------------------------------------- */
@@ -178,7 +214,7 @@ void gc_thread_end(void)
 
 	if (!t)
 		return;
-	pthread_mutex_lock(&gc_lock);
+	world_lock();
 	stats_thread_end();
 	retire_caches(t);
 	unlink_thread(t);

@@ -21,6 +21,7 @@ struct thread {
 	 * thread is not stopped; it stops when it is through.
 	 */
 	volatile bool busy, pending;
+	volatile bool waits;		/* in world_lock() or world_wait(): it cannot come out while the world is stopped */
 	uint32_t nr_tls;
 	struct range tls[MAX_TLS];
 	struct cache cache[CLASSES][KINDS];
@@ -30,8 +31,14 @@ extern __thread struct thread *self;
 extern struct thread *threads;		/* gc_lock */
 
 void world_init(void);
+/*
+ * gc_lock, and a condition of it. Who stops the world holds gc_lock, so a thread in here stands still as it is: it
+ * says where its stack ends, and needs no signal. Not while busy.
+ */
+void world_lock(void);
+void world_wait(pthread_cond_t *cond);
 void world_stop(void);			/* with gc_lock; not a thread of @threads itself */
-void world_start(void);
+uint64_t world_start(void);		/* when a thread ran again: another may be first to have the CPU */
 void world_park(void);			/* the calling thread was asked to stop while it was busy */
 void world_after_fork(void);
 
