@@ -22,6 +22,7 @@
 #include "world.h"
 
 #define ROUNDS		4		/* of looking again before the last stop */
+#define GIVE_UP		2		/* last stops that turn out to be none */
 #define LITTLE		(128UL << 10)	/* bytes that are looked at again: so few that the last stop may be next */
 #define LITTLE_NEW	(64UL << 10)	/* bytes allocated since the stacks were looked at: likewise */
 #define PACE		(64UL << 10)	/* twice a block */
@@ -147,7 +148,42 @@ static void mark_beside_threads(void)
 	stats.mark_ticks += ticks() - t;
 }
 
-static void finish_marking(void)
+/*
+ * Between the last round and the stop the threads may have had the CPU for long: then this is one more
+ * round's stop, and not the last. Only where a stop can be given up: taking has armed the pages again.
+ */
+static bool too_much_for_last(void)
+{
+	size_t seen = since_stop;
+
+	stop();
+	if (!track->rearm)
+		return false;
+	track_take(false);
+	lap(PAUSE_TAKE);
+	if (heap.since - seen <= LITTLE_NEW && track_taken() <= LITTLE >> PAGE_SHIFT)
+		return false;
+	roots_threads(mark_range);
+	lap(PAUSE_ROOTS);
+	start();
+	track_each(mark_page);
+	mark_drain();
+	return true;
+}
+
+/* True: the dirty pages are taken. */
+static bool stop_for_last(void)
+{
+	int more = GIVE_UP;
+
+	while (more-- && too_much_for_last())
+		;
+	if (more < 0)
+		stop();
+	return more >= 0 && track->rearm;
+}
+
+static void finish_marking(bool took)
 {
 	uint64_t before = stats.rescanned;
 
@@ -156,7 +192,8 @@ static void finish_marking(void)
 	mark_drain();
 	lap(PAUSE_ROOTS);
 	if (track->concurrent) {
-		track_take(true);
+		if (!took)
+			track_take(true);
 		lap(PAUSE_TAKE);
 		track_each(mark_page);
 		mark_drain();
@@ -210,6 +247,8 @@ static void sample(void)
 
 static void run_cycle(void)
 {
+	bool took = false;
+
 	finish_sweep();
 	roots_refresh();
 	stop();
@@ -221,9 +260,9 @@ static void run_cycle(void)
 		roots_threads(mark_range);
 		start();
 		mark_beside_threads();
-		stop();
+		took = stop_for_last();
 	}
-	finish_marking();
+	finish_marking(took);
 	end_cycle();
 	sample();
 	start();

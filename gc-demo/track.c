@@ -70,6 +70,19 @@ void track_take(bool last)
 	stats.collects++;
 }
 
+size_t track_taken(void)
+{
+	size_t n = 0;
+
+	for (size_t p = 0; p < taken_pages; p += 8) {
+		uint64_t eight;
+
+		memcpy(&eight, taken + p, 8);
+		n += __builtin_popcountll(eight);	/* each byte is 0 or 1 */
+	}
+	return n;
+}
+
 void track_each(track_fn fn)
 {
 	for (size_t p = 0; p < taken_pages; p += 8) {

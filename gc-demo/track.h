@@ -50,6 +50,7 @@ void track_retire(uintptr_t start, size_t len);
 void track_arm(void);
 /* Find the dirty pages; @last: the world is stopped, what follows does not matter. */
 void track_take(bool last);
+size_t track_taken(void);		/* how many pages are */
 /* Call @fn for each page that was taken. */
 void track_each(track_fn fn);
 
