@@ -113,16 +113,23 @@ static bool is_good_array(const struct sandbox_call *c, uint64_t at, uint16_t ar
 	return sandbox_is_users(at, count > UINT64_MAX / size ? UINT64_MAX : count * size);
 }
 
-/* True: all are good. */
-static bool check_args(struct sandbox_call *c, const struct sandbox_row *row, int *what)
+/* Of arguments @first and up, how those that are left are looked at: 16 bits each, 0 when none is. */
+static uint64_t four_args(const struct sandbox_row *row, unsigned int first)
 {
-	unsigned int i;
+	uint64_t kinds = 0;
 
-	for (i = 0; i < 6 && row->known; i++) {
+	__builtin_memcpy(&kinds, &row->arg[first], first ? 2 * sizeof(row->arg[0]) : sizeof(kinds));
+	return kinds;
+}
+
+/* True: these are good, of which the first is argument @i. */
+static bool check_some(struct sandbox_call *c, uint64_t kinds, unsigned int i, int *what)
+{
+	for (; kinds; kinds >>= 16, i++) {
 		uint64_t value = c->args[i];
 		bool good = true;
 
-		switch (row->arg[i] & 15) {
+		switch (kinds & 15) {
 		case SANDBOX_FD:
 			if (!sandbox_fd_is_own(value))
 				break;
@@ -132,7 +139,7 @@ static bool check_args(struct sandbox_call *c, const struct sandbox_row *row, in
 			good = sandbox_is_users(value, 1);
 			break;
 		case SANDBOX_ARRAY(0, 0) & 15:
-			good = is_good_array(c, value, row->arg[i]);
+			good = is_good_array(c, value, (uint16_t)kinds);
 			break;
 		}
 		if (!good) {
@@ -141,6 +148,11 @@ static bool check_args(struct sandbox_call *c, const struct sandbox_row *row, in
 		}
 	}
 	return true;
+}
+
+static bool check_args(struct sandbox_call *c, const struct sandbox_row *row, int *what)
+{
+	return check_some(c, four_args(row, 0), 0, what) && check_some(c, four_args(row, 4), 4, what);
 }
 
 static int unknown(struct sandbox_call *c)
