@@ -162,7 +162,14 @@ static void forget(const struct inside *in)
 			close(in->fds[i]);
 }
 
-void inside_run(const struct inside *in)
+static void hold_start(struct inside *in)
+{
+	start_hold(&in->start);
+	in->fds[BLOB_STARTER] = in->start.starter_fd;
+	in->fds[BLOB_DEVICE] = in->start.device_fd;
+}
+
+void inside_run(struct inside *in)
 {
 	char *directory = getcwd(NULL, 0);
 	sigset_t all, before;
@@ -171,6 +178,7 @@ void inside_run(const struct inside *in)
 
 	wait_until_mapped(in->mapped);
 	taken = root_take(in->o);
+	hold_start(in);
 	be_somebody(in, taken);
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);

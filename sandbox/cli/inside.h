@@ -16,6 +16,6 @@ struct inside {
 	int status;		/* pipe: the program's wait status goes there */
 };
 
-__attribute__((noreturn)) void inside_run(const struct inside *in);
+__attribute__((noreturn)) void inside_run(struct inside *in);
 
 #endif /* SANDBOX_INSIDE_H */

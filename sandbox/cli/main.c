@@ -137,7 +137,7 @@ static void close_inside(const struct inside *in)
 			close(in->fds[i]);
 }
 
-static int run(const struct options *o, const struct inside *in, struct outside *out)
+static int run(const struct options *o, struct inside *in, struct outside *out)
 {
 	pid_t child = privileges_fork(o);
 	int status;

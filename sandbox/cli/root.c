@@ -171,6 +171,19 @@ int *root_take(const struct options *o)
 	return taken;
 }
 
+int root_hold(const char *path, int flags)
+{
+	int fd = copy_of(path), held;
+
+	if (fd < 0)
+		fail(EXIT_FAILED, "%s: cannot be held for the monitor: %m", path);
+	put(fd, path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+	held = open(path, flags | O_CLOEXEC);
+	if (held < 0 || umount2(path, MNT_DETACH))
+		fail(EXIT_FAILED, "%s: cannot be held for the monitor: %m", path);
+	return held;
+}
+
 /* ---- places ---------------------------------------------------------------------------------- */
 
 /* A directory at path, and those above it. */

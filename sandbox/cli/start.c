@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "root.h"
 #include "say.h"
 
 #define DEVICE	"/dev/dune"
@@ -31,10 +32,9 @@ static int open_device(void)
 /* Where it is, as seen from our own directory: built, or installed. */
 static const char *const places[] = { "", "../libexec/" };
 
-static int open_starter(void)
+static int open_starter(char path[static PATH_MAX])
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
 	char *slash;
 
 	path[n < 0 ? 0 : n] = 0;
@@ -56,7 +56,19 @@ static int open_starter(void)
 void start_open(struct start *s)
 {
 	s->device_fd = open_device();
-	s->starter_fd = open_starter();
+	s->starter_fd = open_starter(s->starter);
+}
+
+static void hold(int *fd, const char *path, int flags)
+{
+	close(*fd);
+	*fd = root_hold(path, flags);
+}
+
+void start_hold(struct start *s)
+{
+	hold(&s->device_fd, DEVICE, O_RDWR);
+	hold(&s->starter_fd, s->starter, O_RDONLY);
 }
 
 void start_execute(const struct start *s, int policy_fd, const char *path, char **argv)

@@ -3,13 +3,19 @@
 #ifndef SANDBOX_START_H
 #define SANDBOX_START_H
 
+#include <limits.h>
+
 struct start {
 	int starter_fd;
 	int device_fd;
+	char starter[PATH_MAX];		/* where it is on the host */
 };
 
-/* On the host: take hold of what the monitor is started with. Exits with a message. */
+/* On the host: find what the monitor is started with, and open it. Exits with a message. */
 void start_open(struct start *s);
+
+/* In mounts of our own, which are the host's still: open it anew, by root_hold(). */
+void start_hold(struct start *s);
 
 /*
  * In the sandbox: execute path under the policy of policy_fd; s has the descriptors that the

@@ -170,7 +170,12 @@ int sandbox_openat(struct sandbox_call *c);
 int sandbox_openat2(struct sandbox_call *c);
 int sandbox_mknod(struct sandbox_call *c);
 int sandbox_mknodat(struct sandbox_call *c);
-/* Slots: a call that was given up for a signal left the thread's taken. */
+int sandbox_truncate(struct sandbox_call *c);
+/*
+ * Slots: descriptors that the program's other threads can neither use nor change, one for a thread at a time.
+ * A call that was given up for a signal left the thread's taken.
+ */
+int sandbox_slot_take(struct sandbox_call *c);
 void sandbox_slot_give(struct dune_thread *t);
 /* Another thread can use what this one opens, from the moment on that it is open. */
 extern bool sandbox_fds_shared;

@@ -7,6 +7,10 @@
  *	- nothing in a /proc is opened for writing: there is /proc/PID/mem among it
  *	- not /dev/dune
  *
+ * truncate() is an open, too: else it would write to what /proc/self/fd/0 leads to, which may have been
+ * given to be read only. Other calls by path cannot do more by such a link than by the descriptor itself, and
+ * directories of the host are behind none of them: docs/sandbox.md, "Paths".
+ *
  * What was opened is looked at, not its name, which is not what counts. But another thread could use the
  * descriptor before that. So where there are threads a file that is to be written to is opened from its directory,
  * which is held by a descriptor that only the monitor can name:
@@ -155,7 +159,7 @@ static bool is_free(const struct dune_thread *owner)
 	return !owner || !owner->has_vcpu;
 }
 
-static int take_slot(struct sandbox_call *c)
+int sandbox_slot_take(struct sandbox_call *c)
 {
 	for (;;) {
 		int i;
@@ -209,7 +213,7 @@ static long hold_directory(struct sandbox_call *c, int slot, int dir, char *path
 static int open_from_directory(struct sandbox_call *c, int dir, char *path, const struct open_how *how)
 {
 	struct open_how here = *how;
-	int slot = take_slot(c), links;
+	int slot = sandbox_slot_take(c), links;
 
 	here.flags |= O_NOFOLLOW;
 	for (links = 0; links < LINKS_MAX; links++) {
@@ -304,6 +308,23 @@ int sandbox_openat(struct sandbox_call *c)
 	struct open_how how = how_of(c->args[2], c->args[3]);
 
 	return open_user_path(c, (int)c->args[0], c->args[1], &how);
+}
+
+int sandbox_truncate(struct sandbox_call *c)
+{
+	struct open_how how = { .flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
+	uint64_t fd, length = c->args[1];
+	long ret;
+
+	if ((int64_t)length < 0)
+		return sandbox_done(c, -EINVAL);
+	open_user_path(c, AT_FDCWD, c->args[0], &how);
+	fd = c->trap->rax;
+	if ((int64_t)fd < 0)
+		return SANDBOX_DONE;
+	ret = sandbox_host2(c, SYS_ftruncate, fd, length);
+	sandbox_host1(c, SYS_close, fd);
+	return sandbox_done(c, ret);
 }
 
 /* A larger struct could ask for what we do not know. */

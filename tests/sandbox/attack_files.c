@@ -194,6 +194,28 @@ static int magic_links(void)
 	return bad | (readlink("/proc/self/exe", buffer, sizeof(buffer)) > 0 ? HELD : escaped("readlink"));
 }
 
+/* Without a link, a path is opened to be made shorter; by one, nothing is. */
+static int truncated(void)
+{
+	char path[64], link[64];
+	int fd, bad = 0;
+
+	snprintf(path, sizeof(path), "/tmp/long%d", getpid());
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", getpid(), OWN_FD);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	if (fd < 0 || write(fd, "long", 4) != 4 || truncate(path, 2) || lseek(fd, 0, SEEK_END) != 2)
+		return escaped("truncate() does not work");
+	close(fd);
+	fd = open(path, O_RDONLY);
+	bad |= fails(ELOOP, "truncate", SYS_truncate, (uint64_t)link, 0, 0, 0, 0, 0);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", OWN_FD);
+	bad |= fails(ENOENT, "truncate", SYS_truncate, (uint64_t)link, 0, 0, 0, 0, 0);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	bad |= fails(EINVAL, "truncate", SYS_truncate, (uint64_t)link, 0, 0, 0, 0, 0);
+	bad |= fails(EINVAL, "truncate", SYS_truncate, (uint64_t)path, -1UL, 0, 0, 0, 0);
+	return bad | unlink(path);
+}
+
 static int proc_settings(void)
 {
 	return fails(EACCES, "clear_refs", SYS_open, (uint64_t)"/proc/self/clear_refs", O_WRONLY, 0, 0, 0, 0) |
@@ -253,6 +275,7 @@ const struct attack file_attacks[] = {
 	{ "/proc/self/mem by openat2", memory_how, HELD, "refused: path" },
 	{ "/proc/self/mem by O_PATH", memory_by_opath, HELD, NULL },
 	{ "links of /proc", magic_links, HELD, NULL },
+	{ "truncate() by links of /proc", truncated, HELD, NULL },
 	{ "settings in /proc", proc_settings, HELD, "refused: path" },
 	{ "/dev/dune", device, HELD, "refused: path" },
 	{ "devices", nodes, HELD, "refused: argument" },
