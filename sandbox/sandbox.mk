@@ -58,10 +58,13 @@ clean-sandbox:
 
 # ---- its tests ---------------------------------------------------------------
 # A launcher without namespaces, and programs that attack.
-MON_TEST := $(addprefix $(B)/tests/sandbox/,launch attacks fuzz)
+MON_TEST := $(addprefix $(B)/tests/sandbox/,launch attacks fuzz paths)
 MON_TEST_C = $(ALL_C) -D_GNU_SOURCE -I. -Itests/lib -static -Wno-missing-field-initializers
 
 $(B)/tests/sandbox/attacks: $(wildcard tests/sandbox/attack*.c) tests/sandbox/attack.h | $(DEPS)
+	@mkdir -p $(@D); echo "  LINK $@"
+	@$(CC) $(filter-out -MMD -MP,$(MON_TEST_C)) $(filter %.c,$^) -o $@ -lpthread
+$(B)/tests/sandbox/paths $(B)/tests/sandbox/fuzz: $(B)/tests/sandbox/%: tests/sandbox/%.c tests/sandbox/tree.c tests/sandbox/tree.h | $(DEPS)
 	@mkdir -p $(@D); echo "  LINK $@"
 	@$(CC) $(filter-out -MMD -MP,$(MON_TEST_C)) $(filter %.c,$^) -o $@ -lpthread
 $(B)/tests/sandbox/%: tests/sandbox/%.c | $(DEPS)

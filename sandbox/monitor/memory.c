@@ -6,10 +6,16 @@
  * by itself, so only calls that name a range can reach it.
  *
  * Without SANDBOX_ALLOW_JIT no memory that was ever writable becomes executable: only files
- * are, mapped privately and not for writing. Not covered: a file that the program itself wrote,
- * mapped anew. Where that matters, bind nothing both writable and executable (MS_NOEXEC).
+ * are, mapped privately and not for writing, and only those that the program cannot write to either: what is
+ * mounted read-only, and what is somebody else's and closed to it. What execve() maps is not seen here:
+ * sandbox/start/wx.c.
  */
 #include "monitor.h"
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 
@@ -38,6 +44,52 @@ int sandbox_range(struct sandbox_call *c)
 	return is_users_range(c->args[0], c->args[1]) ? SANDBOX_PASS : deny_range(c);
 }
 
+/* Can the program change the file, by whatever other name or descriptor? */
+static bool can_write(struct sandbox_call *c, uint64_t fd)
+{
+	static const char itself[] = "";
+	struct statfs fs;
+	struct stat st;
+
+	if (sandbox_host2(c, SYS_fstatfs, fd, (uintptr_t)&fs))
+		return true;
+	if (fs.f_flags & ST_RDONLY)
+		return false;
+	/* its owner may write as soon as it wants to */
+	return sandbox_host2(c, SYS_fstat, fd, (uintptr_t)&st) ||
+	       (long)st.st_uid == sandbox_host1(c, SYS_geteuid, 0) ||
+	       sandbox_host4(c, SYS_faccessat2, fd, (uintptr_t)itself, 2 /* W_OK */,
+			     AT_EMPTY_PATH | AT_EACCESS) != -EACCES;
+}
+
+/* Where there are other threads, what is looked at is held by a descriptor that they cannot change. */
+static int map_code(struct sandbox_call *c)
+{
+	uint64_t fd = (uint32_t)c->args[4];
+	bool shared = __atomic_load_n(&sandbox_fds_shared, __ATOMIC_SEQ_CST);
+	long ret = 0;
+	int what;
+
+	if (shared) {
+		uint64_t slot = (uint64_t)sandbox_slot_take(c);
+
+		ret = sandbox_host4(c, SYS_dup3, fd, slot, O_CLOEXEC, 0);
+		fd = slot;
+	}
+	if (ret < 0)
+		what = sandbox_done(c, ret);
+	else if (can_write(c, fd))
+		what = deny_jit(c, "executable, and of a file that the program can write to");
+	else if (shared)
+		what = sandbox_done(c, sandbox_host(c, SYS_mmap, c->args[0], c->args[1], c->args[2], c->args[3], fd,
+						    c->args[5]));
+	else
+		what = SANDBOX_PASS;
+	if (shared)
+		sandbox_slot_give(c->thread);
+	return what;
+}
+
 int sandbox_mmap(struct sandbox_call *c)
 {
 	uint64_t prot = c->args[2], flags = c->args[3];
@@ -55,7 +107,7 @@ int sandbox_mmap(struct sandbox_call *c)
 		return deny_jit(c, "executable, and no file's");
 	if ((flags & MAP_TYPE) != MAP_PRIVATE)
 		return deny_jit(c, "executable and shared");
-	return SANDBOX_PASS;
+	return map_code(c);
 }
 
 int sandbox_mprotect(struct sandbox_call *c)

@@ -24,6 +24,7 @@
 #include "rt.h"
 #include "tracer.h"
 #include "why.h"
+#include "wx.h"
 
 enum { POLICY_FD = 256, SIGMASK, ARGV0, ARGC };
 
@@ -146,7 +147,7 @@ int main(int argc, char **argv)
 	parse(&o, argc, argv);
 	split(&o, argc - optind - 1);
 	start.policy_fd = o.policy_fd;
-	err = program_check(o.path, &w);
+	err = program_check(o.path, &w) ?: wx_check(o.policy_fd, o.path, &w);
 	if (err) {
 		say("%s", w.text);
 		return EXIT_CANNOT_EXECUTE;

@@ -362,6 +362,31 @@ static int execute_memory(void)
 	       fails(EACCES, "shmat", SYS_shmat, 0, 0, SHM_EXEC, 0, 0, 0);
 }
 
+/* What the program itself has written, in files. */
+static int execute_files(void)
+{
+	char path[64];
+	int fd, memory = (int)raw(SYS_memfd_create, (uint64_t)"x", 0, 0, 0, 0, 0), bad = 0;
+	char *alias;
+
+	snprintf(path, sizeof(path), "/tmp/code%d", getpid());
+	fd = open(path, O_RDWR | O_CREAT, 0777);
+	if (fd < 0 || ftruncate(fd, 4096) || ftruncate(memory, 4096))
+		return 2;
+	alias = mmap(NULL, 4096, 3, MAP_SHARED, fd, 0);
+	if (alias == MAP_FAILED)
+		return 2;
+	alias[0] = (char)0xc3;
+	bad |= fails(EACCES, "a file", SYS_mmap, 0, 4096, 5, MAP_PRIVATE, (uint64_t)fd, 0);
+	bad |= fails(EACCES, "a file anew", SYS_mmap, 0, 4096, 5, MAP_PRIVATE, (uint64_t)open(path, O_RDONLY), 0);
+	bad |= fails(EACCES, "a file over it", SYS_mmap, (uint64_t)alias, 4096, 5, MAP_PRIVATE | MAP_FIXED, (uint64_t)fd, 0);
+	bad |= fails(EACCES, "memfd", SYS_mmap, 0, 4096, 5, MAP_PRIVATE, (uint64_t)memory, 0);
+	bad |= fails(EACCES, "the upper half", SYS_mmap, 0, 4096, 5, MAP_PRIVATE, 1UL << 32 | (uint64_t)memory, 0);
+	bad |= fails(EACCES, "mremap", SYS_mprotect, (uint64_t)mremap(alias, 4096, 8192, MREMAP_MAYMOVE), 4096, 5, 0, 0, 0);
+	unlink(path);
+	return bad;
+}
+
 static int read_implies_exec(void) { return fails(EPERM, "personality", SYS_personality, 0x400000, 0, 0, 0, 0, 0); }
 
 /* With --jit it works, and is still ring 3. */
@@ -412,6 +437,7 @@ const struct attack pointer_attacks[] = {
 	{ "a stack above", stack_into, 128 + SIGSEGV, NULL },
 	{ "writable and executable", write_and_execute, HELD, "refused: jit" },
 	{ "memory made executable", execute_memory, HELD, "refused: jit" },
+	{ "files made executable", execute_files, HELD, "refused: jit" },
 	{ "READ_IMPLIES_EXEC", read_implies_exec, HELD, "refused: argument" },
 	{ "VMCALL in made code", jit, 128 + SIGILL, NULL, "--jit" },
 	{ NULL }
