@@ -69,7 +69,8 @@ static void limits(const struct options *o)
 	one_limit("processor", o->cpu_seconds, " seconds", "each process");
 	one_limit("processes and threads", o->pids, "", "together");
 	one_limit("open files", (uint64_t)limits_files(o), "", "each process");
-	printf("Memory that is writable and executable: %s\n", o->allow_jit ? "ALLOWED" : "none");
+	printf("Memory that is writable and executable, and code from files that the program can write to: %s\n",
+	       o->allow_jit ? "ALLOWED" : "none");
 }
 
 /* ---- calls ------------------------------------------------------------------------------------ */

@@ -81,7 +81,7 @@ static const char help[] =
 	"\n"
 	"System calls:\n"
 	"  --seccomp FILE         a profile, JSON as Docker and OCI have it (default: our own)\n"
-	"  --allow-jit            memory may be writable and executable at the same time\n"
+	"  --allow-jit            memory and files that the program can write to may be executable\n"
 	"  --log[=FILE]           report each denial, and how to allow it\n"
 	"  --learn FILE           allow what the monitor can allow, and write to FILE the\n"
 	"                         profile that PROGRAM needed\n"

@@ -299,7 +299,8 @@ static void put_device(const char *dir, size_t i)
 		return;
 	snprintf(path, sizeof(path), "%s/%s", dir, devices[i]);
 	need_place(path, make_file(path));
-	put(device[i], path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	/* it can be written to all the same, but not its mode or owner */
+	put(device[i], path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
 static void put_dev(const struct options *o, const char *to)

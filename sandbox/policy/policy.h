@@ -41,7 +41,7 @@
 #define SANDBOX_CALLS		512			/* call numbers that are counted and cached */
 
 /* sandbox_policy.flags */
-#define SANDBOX_ALLOW_JIT	0x1u	/* memory may be writable and executable, or become so */
+#define SANDBOX_ALLOW_JIT	0x1u	/* what the program can write to may be executable, or become so */
 #define SANDBOX_LOG		0x2u	/* send a record for each denial to log_fd */
 #define SANDBOX_LEARN		0x4u	/* count calls in the area behind learn_fd */
 #define SANDBOX_FLAGS		0x7u	/* all that there are; others are refused */

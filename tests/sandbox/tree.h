@@ -3,7 +3,7 @@
 #ifndef TREE_H
 #define TREE_H
 
-/* File systems that change by themselves are left out: /proc, /sys, and all but dune of /dev. */
+/* What changes by itself is left out: /proc, /sys, and when devices were written to. */
 struct tree;
 
 /* All below the root but what is below one of @without, NULL at its end. */
