@@ -55,12 +55,14 @@ static uint64_t own_start, own_end, own_data;
 static uint64_t state;
 static char *area;
 
+/* SplitMix64: what it returns is not its state, so that a number of one sequence begins another. */
 static uint64_t next(void)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
+	uint64_t z = state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
 }
 
 static void find_own(void)
