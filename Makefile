@@ -8,6 +8,7 @@
 # make check       all tests, in the emulated machine      (HOST=1: on this machine)
 # make check-debug the tests on a kernel built with KASAN and lockdep
 # make check-sandbox-apps  real programs in dune-sandbox; make bench-sandbox: what its calls cost
+# make check-sandbox-long  a million random calls in it;   make bench-sandbox-programs: what programs pay
 # make gc-report   a garbage collector on dirty bits: build/gc/report.html (docs/gc.md)
 # make bench       what it costs beside Linux, in the emulated machine, as a page with plots (HOST=1 as above)
 # make load/unload insert or remove the module on this machine

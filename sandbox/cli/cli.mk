@@ -33,7 +33,10 @@ install-dune-sandbox: $(B)/bin/dune-sandbox
 SBOX_PROFILE := /usr/share/containers/seccomp.json
 sbox_vm = vm/run --disk sandbox --mem 1024 --timeout 7200 --add $(SBOX_PROFILE)
 
-.PHONY: bench-sandbox check-sandbox-apps
+.PHONY: bench-sandbox bench-sandbox-programs check-sandbox-apps
+bench-sandbox-programs: user
+	@scripts/deps build vm apps check
+	@$(sbox_vm) -- sh -c 'bash /dune/bench/sandbox_programs.sh $(T)'
 bench-sandbox: user
 	@scripts/deps build vm apps check
 	@install -m 644 $(SBOX_TEST)/dune-sandbox $(SBOX_TEST)/native
