@@ -13,9 +13,7 @@ import unittest
 
 from test import support
 
-out = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-sys.stdout = sys.stderr
+out = None
 
 
 class Verdicts(unittest.TestResult):
@@ -63,6 +61,10 @@ def tests_in(suite):
 
 
 def main():
+    global out
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
     support.use_resources = []
     support.verbose = 0
     module, patterns = sys.argv[1], sys.argv[2:]
@@ -73,4 +75,5 @@ def main():
     print("tests", result.testsRun, file=out)
 
 
-main()
+if __name__ == "__main__":      # and not where a process that a test starts imports this again
+    main()
