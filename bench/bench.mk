@@ -20,6 +20,7 @@ $(BENCH)/%.o: bench/dune-bench/%.c | $(DEPS)
 	@mkdir -p $(@D); echo "  CC   $<"
 	@$(CC) $(ALL_C) $(BENCH_C) -c $< -o $@
 $(B)/bin/dune-bench: $(BENCH_OBJ) $(B)/libdune.a
+	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	@$(CC) $(CFLAGS) -static $^ -o $@ -ljson-c -lpthread
 -include $(BENCH_OBJ:.o=.d)
