@@ -67,8 +67,9 @@ FUNCTION dune_syscall_entry
 	pushq	$FLAGS_CLEAN
 	popfq
 	call	dune_syscall_trap
-	movq	%rsp, %rdi
-	jmp	dune_trap_return
+	POP_GENERAL
+	addq	$16, %rsp		/* vector, error */
+	iretq
 
 	/* The flags changed above; the caller's stack may not be there to pop them from. */
 .Lpass:
