@@ -29,6 +29,47 @@
 /* The VCPU whose RUN goes on here, in the current thread. */
 static DEFINE_PER_CPU(struct dune_vcpu *, running_here);
 
+/*
+ * The space whose Dune mode this CPU is in, by which an invalidation knows whom to kick. Written with
+ * interrupts off, from before the entry to after the exit:
+ *
+ *	entry				invalidation
+ *	in_guest = space		tlb_gen++
+ *	full barrier			full barrier
+ *	read tlb_gen, flush		read in_guest of each CPU, IPI where it is the space
+ *	enter
+ *
+ * One of the two sees what the other wrote: an entry that missed the new tlb_gen is seen in in_guest, and the IPI,
+ * for which the exit's CPU has to turn interrupts on, is taken outside. Which CPUs to look at Linux knows, whose own
+ * flushes rest on it: a CPU that runs a thread of an mm is in its mask from the switch to that mm on, which was long
+ * before this entry's barrier, and stays there until it has another. So the cost is by the CPUs that the process
+ * is on, however many VCPUs sleep. Only the address is compared: nothing here keeps a space alive.
+ */
+static DEFINE_PER_CPU(struct dune_space *, in_guest);
+
+static bool is_in_guest(int cpu, void *space)
+{
+	return READ_ONCE(per_cpu(in_guest, cpu)) == space;
+}
+
+/* That the interrupt was taken is all that was wanted: the CPU is out of the guest. */
+static void kicked(void *unused)
+{
+}
+
+void vcpu_kick_all(struct dune_space *space)
+{
+	const struct cpumask *cpus = mm_cpumask(space->mm);
+	int cpu;
+
+	for_each_cpu(cpu, cpus) {
+		if (!is_in_guest(cpu, space))
+			continue;
+		on_each_cpu_cond_mask(is_in_guest, kicked, space, true, cpus);
+		return;
+	}
+}
+
 /* Preemption off, as for all that touches running_here. */
 static void vcpu_load(struct dune_vcpu *vcpu, bool fresh)
 {
@@ -225,14 +266,15 @@ static int run_loop(struct dune_vcpu *vcpu)
 			}
 			continue;
 		}
-		smp_store_mb(vcpu->mode, IN_GUEST);	/* see enum vcpu_mode */
+		this_cpu_write(in_guest, space);
+		smp_mb();	/* see in_guest */
 		if (unlikely(vcpu->tlb_gen != atomic64_read(&space->tlb_gen))) {
 			vcpu->tlb_gen = atomic64_read(&space->tlb_gen);
 			vcpu->dirty |= DIRTY_TLB;
 		}
 		exit = hv->enter(vcpu);
 		heed = WORK_ANY;
-		WRITE_ONCE(vcpu->mode, OUTSIDE_GUEST);
+		this_cpu_write(in_guest, NULL);
 		if (exit == HV_INTERRUPT)
 			take_interrupt();
 		local_irq_enable();

@@ -18,7 +18,6 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/uaccess.h>
 #include "dev.h"
 #include "door.h"
@@ -28,22 +27,11 @@
 static LIST_HEAD(spaces);
 static DEFINE_MUTEX(spaces_lock);	/* spaces: at most one for an mm */
 
-/* That the interrupt was taken is all that was wanted: the CPU is out of the guest. */
-static void kicked(void *unused)
-{
-}
-
 void space_flush(struct dune_space *space)
 {
-	struct dune_vcpu *vcpu;
-
 	atomic64_inc(&space->tlb_gen);
-	smp_mb__after_atomic();		/* see enum vcpu_mode */
-	spin_lock(&space->vcpus_lock);
-	list_for_each_entry(vcpu, &space->vcpus, node)
-		if (READ_ONCE(vcpu->mode) == IN_GUEST)
-			smp_call_function_single(READ_ONCE(vcpu->cpu), kicked, NULL, true);
-	spin_unlock(&space->vcpus_lock);
+	smp_mb__after_atomic();		/* see in_guest in run.c */
+	vcpu_kick_all(space);
 }
 
 /*
@@ -143,8 +131,6 @@ static struct dune_space *space_alloc(void)
 
 	if (!space)
 		return NULL;
-	INIT_LIST_HEAD(&space->vcpus);
-	spin_lock_init(&space->vcpus_lock);
 	kref_init(&space->ref);
 	atomic64_set(&space->tlb_gen, 1);
 	space->mm = current->mm;

@@ -16,7 +16,6 @@
  * @frames:	HVA to GPA
  * @tlb_gen:	raised when something was cleared that a CPU may have cached
  * @dead:	the mm is gone; ept.lock
- * @vcpus:	all VCPUs; @vcpus_lock
  */
 struct dune_space {
 	struct mm_struct *mm;
@@ -25,8 +24,6 @@ struct dune_space {
 	struct dune_frames frames;
 	atomic64_t tlb_gen;
 	bool dead;
-	struct list_head vcpus;
-	spinlock_t vcpus_lock;	/* vcpus */
 	struct kref ref;
 	struct list_head node;
 };

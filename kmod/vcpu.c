@@ -18,9 +18,6 @@ static void vcpu_destroy(struct kref *ref)
 	/* the interrupt that ended the last thread's use may still be in its last lines, on another CPU */
 	irq_work_sync(&vcpu->release_irq);
 	born_forget(vcpu);
-	spin_lock(&space->vcpus_lock);
-	list_del(&vcpu->node);
-	spin_unlock(&space->vcpus_lock);
 	hv->vcpu_free(vcpu);
 	ept_cache_drain(&vcpu->tables);
 	put_page(vcpu->run_page);
@@ -160,9 +157,6 @@ static struct dune_vcpu *vcpu_new(struct dune_space *space)
 	}
 	space_get(space);
 	preempt_notifier_inc();
-	spin_lock(&space->vcpus_lock);
-	list_add(&vcpu->node, &space->vcpus);
-	spin_unlock(&space->vcpus_lock);
 	return vcpu;
 }
 

@@ -57,22 +57,10 @@ typedef long (*syscall_fn)(const struct pt_regs *regs);
 #define DIRTY_FS_SEL	512	/* FS's selector is 0 */
 #define DIRTY_GS_SEL	1024	/* GS's is */
 
-/*
- * The IN_GUEST protocol, by which an invalidation knows whom to kick:
- *
- *	entry				invalidation
- *	mode = IN_GUEST			tlb_gen++
- *	full barrier			full barrier
- *	read tlb_gen, flush		read mode, IPI if IN_GUEST
- *	enter
- */
-enum vcpu_mode { OUTSIDE_GUEST, IN_GUEST };
-
 /**
  * struct dune_vcpu - one thread's Dune mode
  * @regs:	general registers always; ip, sp, flags as @dirty and hv->store say
  * @dirty:	DIRTY_*
- * @mode:	see above
  * @tlb_gen:	the space's tlb_gen when this VCPU last flushed
  * @cpu:	where its state is loaded, -1 if nowhere
  * @absent_run: so many faults to come are expected to find no page; see mm.c
@@ -81,7 +69,6 @@ enum vcpu_mode { OUTSIDE_GUEST, IN_GUEST };
 struct dune_vcpu {
 	struct pt_regs regs;
 	u32 dirty;
-	int mode;
 	u64 tlb_gen;
 	int cpu;
 	u8 absent_run;
@@ -101,7 +88,6 @@ struct dune_vcpu {
 	struct task_struct *task;	/* the owner; compared, never followed */
 	struct mutex running;		/* held by DUNE_RUN */
 	struct kref ref;
-	struct list_head node;		/* space->vcpus */
 	struct preempt_notifier preempt;
 
 	enum vcpu_state state;		/* from here on: for runs by the door */
@@ -138,6 +124,8 @@ static inline void vcpu_get(struct dune_vcpu *vcpu)
 
 /* run.c */
 long vcpu_run(struct dune_vcpu *vcpu);
+/* Every CPU that is in @space's Dune mode leaves it, and was out of it on return. Interrupts on. */
+void vcpu_kick_all(struct dune_space *space);
 void vcpu_reload(void);
 bool vcpu_running_here(void);
 bool vcpu_in_own_code(struct dune_vcpu *vcpu);
