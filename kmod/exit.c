@@ -56,10 +56,8 @@ static int nothing(struct dune_vcpu *vcpu)
 }
 
 static int (*const handlers[HV_NR_EXITS])(struct dune_vcpu *vcpu) = {
-	[HV_HYPERCALL]	  = vcpu_hypercall,
 	[HV_INTERRUPT]	  = nothing,
 	[HV_NOTHING]	  = nothing,
-	[HV_EPT]	  = vcpu_ept_fault,
 	[HV_CPUID]	  = vcpu_cpuid,
 	[HV_RDMSR]	  = vcpu_rdmsr,
 	[HV_WRMSR]	  = vcpu_wrmsr,

@@ -16,16 +16,10 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
-#include "entry.h"
 #include "pfnmap.h"
 #include "space.h"
 #include "vcpu.h"
-
-/*
- * What comes next in memory is likely to be used next, and an exit costs more than
- * a look. Only what is present in Linux's table is mapped, with the rights it has there.
- */
-#define AROUND 16
+#include "walk.h"
 
 /* One fault, from the exit to the entry in the table. */
 struct fault {
@@ -41,10 +35,8 @@ struct fault {
 	vm_fault_t answer;		/* what it said */
 	unsigned long seq;		/* of the notifier, before anything was looked up */
 	struct ept_leaf leaf;
-	struct page *page;		/* of the leaf, NULL if it has none */
-	bool together;			/* it was looked up together with those that follow */
-	int nr_near;			/* so many of these were there too */
-	struct page *near[AROUND];
+	int nr_near;			/* so many pages behind it were there too */
+	u64 *pfns;			/* its own, and theirs; the VCPU's */
 };
 
 /* As the CPU has it: anything but PROT_NONE can be read. */
@@ -76,28 +68,16 @@ static int span(const struct fault *f)
 	return (end - f->hva) >> PAGE_SHIFT;
 }
 
-/*
- * What Linux's page table has for one small page, and for those behind it that can be written if this one
- * can: one walk for all. *large: it may be part of a larger one, which cannot be seen from here.
- */
-static bool lookup_entry(struct fault *f, bool *large)
+/* What Linux's page table has for one small page, and for those behind it that have its rights. */
+static bool lookup_entry(struct fault *f)
 {
-	int got = get_user_pages_fast_only(f->hva, span(f), FOLL_WRITE, f->near), i;
+	bool write;
+	int got = walk(f->space->mm, f->hva, span(f), f->access & ACCESS_WRITE, &write, f->pfns);
 
-	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB, .write = got > 0 };
-	f->together = got > 0;
-	if (got <= 0) {
-		if (f->access & ACCESS_WRITE || get_user_pages_fast_only(f->hva, 1, 0, f->near) != 1)
-			return false;
-		got = 1;
-	}
-	f->page = f->near[0];
-	f->leaf.pfn = page_to_pfn(f->page);
+	if (!got)
+		return false;
+	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB, .write = write, .pfn = f->pfns[0] };
 	f->nr_near = got - 1;
-	/* the notifier keeps the pages for us once they are mapped, and install() sees if they went before */
-	for (i = 0; i < got; i++)
-		put_page(f->near[i]);
-	*large = PageCompound(f->page);
 	return true;
 }
 
@@ -107,28 +87,37 @@ static bool lookup_entry(struct fault *f, bool *large)
  */
 static bool lookup_present(struct fault *f)
 {
-	bool large;
-
-	return !(f->access & ACCESS_EXEC) && lookup_entry(f, &large) && !large;
+	return !(f->access & ACCESS_EXEC) && lookup_entry(f);
 }
 
 /* For code, which needs the VMA's word, the same look is enough once that is given. */
 static bool lookup_executable(struct fault *f)
 {
-	bool large;
-
-	if (!(f->access & ACCESS_EXEC) || !lookup_entry(f, &large) || large)
+	if (!(f->access & ACCESS_EXEC) || !lookup_entry(f))
 		return false;
 	f->leaf.exec = true;
+	return true;
+}
+
+/* A part of a large page. */
+static bool lookup_part(struct fault *f)
+{
+	struct page *page;
+	bool write = get_user_page_fast_only(f->hva, FOLL_WRITE, &page);
+
+	if (!write && (f->access & ACCESS_WRITE || !get_user_page_fast_only(f->hva, 0, &page)))
+		return false;
+	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB, .write = write,
+				      .pfn = page_to_pfn(page) };
+	/* the notifier keeps the page for us once it is mapped, and install() sees if it went before */
+	put_page(page);
 	return true;
 }
 
 /* To hmm_range_fault() nothing may be done where VM_READ is not set; to the CPU it may. */
 static int lookup_unreadable(struct fault *f)
 {
-	bool large;
-
-	if (!lookup_entry(f, &large)) {
+	if (!lookup_entry(f) && !lookup_part(f)) {
 		if (f->access & ACCESS_WRITE || !(f->vm_flags & VM_WRITE))
 			return -EFAULT;
 		/* the zero page hides from fast GUP: have a page of its own */
@@ -167,10 +156,8 @@ static int lookup_mapping(struct fault *f)
 		return -EAGAIN;
 	}
 	order = hmm_pfn_to_map_order(pfn);
-	f->page = hmm_pfn_to_page(pfn);
-	f->together = false;
 	f->leaf = (struct ept_leaf) {
-		.pfn = page_to_pfn(f->page),
+		.pfn = page_to_pfn(hmm_pfn_to_page(pfn)),
 		.cache = EPT_WB,
 		.write = pfn & HMM_PFN_WRITE,
 		.exec = f->vm_flags & VM_EXEC,
@@ -210,22 +197,12 @@ static int fault_in(struct fault *f, struct vm_area_struct *vma, bool *locked)
 }
 
 /*
- * Right after the fault, under the same mmap_lock: what is there now. Not where that fault
- * took something else away, which the notifier has told of: then all is looked up again.
+ * Right after the fault: what is there now. Not where that fault took something else away, which
+ * the notifier has told of: then all is looked up again.
  */
-static bool lookup_faulted(struct fault *f, struct vm_area_struct *vma)
+static bool lookup_faulted(struct fault *f)
 {
-	struct page *page;
-
-	if (f->access & ACCESS_EXEC || mmu_interval_check_retry(&f->space->mni, f->seq))
-		return false;
-	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB };
-	page = entry_page(vma, f->hva, &f->leaf.write);
-	if (!page || PageCompound(page) || (f->access & ACCESS_WRITE && !f->leaf.write))
-		return false;
-	f->page = page;
-	f->leaf.pfn = page_to_pfn(page);
-	return true;
+	return !mmu_interval_check_retry(&f->space->mni, f->seq) && lookup_present(f);
 }
 
 static int fault_and_look(struct fault *f, struct vm_area_struct *vma, bool *locked)
@@ -234,7 +211,7 @@ static int fault_and_look(struct fault *f, struct vm_area_struct *vma, bool *loc
 
 	f->faulted = true;
 	ret = fault_in(f, vma, locked);
-	return ret == -EAGAIN && *locked && lookup_faulted(f, vma) ? 0 : ret;
+	return ret == -EAGAIN && lookup_faulted(f) ? 0 : ret;
 }
 
 /* mmap_lock held, unless *locked says that it was dropped. */
@@ -276,9 +253,6 @@ static int lookup(struct fault *f)
 
 	if ((f->faulted || !f->expect_absent) && lookup_present(f))
 		return 0;
-	/* what a look that was not enough left there is not what will be mapped */
-	f->page = NULL;
-	f->together = false;
 	mmap_read_lock(mm);
 	vma = find_vma(mm, f->hva);
 	if (likely(vma && vma->vm_start <= f->hva))
@@ -315,38 +289,44 @@ static void fit_leaf(struct fault *f)
 }
 
 /*
- * A page that Dune mode may write is dirty from now on: the CPU sets no dirty bit
- * in Linux's own entry. Called under the lock, while the page cannot go.
+ * A page that Dune mode may write is dirty from now on, and one that was there already is used: the CPU
+ * says neither in Linux's own entry. Called under the lock, while the page cannot go.
  */
-static void mark_dirty(struct page *page)
+static void mark(struct page *page, bool write, bool referenced)
 {
+	unsigned long flags;
+
 	page = compound_head(page);
-	if (!PageDirty(page) && !PageReserved(page))
+	flags = READ_ONCE(page->flags);
+	if (flags & BIT(PG_reserved))
+		return;
+	if (write && !(flags & BIT(PG_dirty)))
 		SetPageDirty(page);
+	if (referenced && !(flags & BIT(PG_referenced)))
+		set_bit(PG_referenced, &page->flags);
 }
 
-static void mark_leaf_dirty(const struct fault *f)
+static bool has_page(const struct fault *f)
 {
-	if (!f->leaf.write)
-		return;
-	if (likely(f->page))
-		mark_dirty(f->page);
-	else if (pfn_valid(f->leaf.pfn))
-		mark_dirty(pfn_to_page(f->leaf.pfn));
+	return !(f->vm_flags & (VM_IO | VM_PFNMAP)) || pfn_valid(f->leaf.pfn);
+}
+
+static void mark_leaf(const struct fault *f)
+{
+	if (likely(has_page(f)))
+		mark(pfn_to_page(f->leaf.pfn), f->leaf.write, !f->faulted);
 }
 
 /* Those behind the page that was just mapped. ept.lock held, and nothing changed since they were looked up. */
-static void install_near(struct fault *f, struct page **pages, int nr, bool write)
+static void install_near(struct fault *f)
 {
-	struct ept_leaf leaf = { .level = EPT_4K, .cache = EPT_WB, .write = write,
-				 .exec = f->access & ACCESS_EXEC };
+	struct ept_leaf leaf = f->leaf;
 	int i;
 
-	for (i = 0; i < nr && !PageCompound(pages[i]); i++) {
-		leaf.pfn = page_to_pfn(pages[i]);
-		if (write)
-			mark_dirty(pages[i]);
-		ept_map_near(&f->space->ept, f->gpa + (i + 1) * PAGE_SIZE, &leaf);
+	for (i = 1; i <= f->nr_near; i++) {
+		leaf.pfn = f->pfns[i];
+		mark(pfn_to_page(leaf.pfn), leaf.write, true);
+		ept_map_near(&f->space->ept, f->gpa + i * PAGE_SIZE, &leaf);
 	}
 }
 
@@ -360,10 +340,10 @@ static int install(struct fault *f, struct ept_cache_pages *cache)
 
 	spin_lock(&space->ept.lock);
 	if (!space_retry(space, f->seq)) {
-		mark_leaf_dirty(f);
+		mark_leaf(f);
 		stale = ept_map(&space->ept, f->gpa, &f->leaf, cache, &freed);
-		if (f->together)
-			install_near(f, f->near + 1, f->nr_near, f->leaf.write);
+		if (f->nr_near)
+			install_near(f);
 		ret = 0;
 	}
 	spin_unlock(&space->ept.lock);
@@ -374,42 +354,11 @@ static int install(struct fault *f, struct ept_cache_pages *cache)
 	return ret;
 }
 
-/* Are there pages behind this one to be mapped with it, that nobody has looked for yet? */
-static bool has_company(const struct fault *f)
-{
-	return f->leaf.level == EPT_4K && f->leaf.cache == EPT_WB && !f->together && may_have_company(f);
-}
-
-static int present_pages(unsigned long hva, int nr, bool *write, struct page **pages)
-{
-	int got = get_user_pages_fast_only(hva, nr, FOLL_WRITE, pages);
-
-	*write = got > 0;
-	return got > 0 ? got : get_user_pages_fast_only(hva, nr, 0, pages);
-}
-
-static void map_around(struct fault *f)
-{
-	int nr = span(f) - 1, i;
-	bool write;
-
-	if (nr <= 0)
-		return;
-	nr = present_pages(f->hva + PAGE_SIZE, nr, &write, f->near);
-	if (nr <= 0)
-		return;
-	spin_lock(&f->space->ept.lock);
-	if (!space_retry(f->space, f->seq))
-		install_near(f, f->near, nr, write);
-	spin_unlock(&f->space->ept.lock);
-	for (i = 0; i < nr; i++)
-		put_page(f->near[i]);
-}
-
 static int try(struct fault *f, struct ept_cache_pages *cache)
 {
 	int ret;
 
+	f->nr_near = 0;
 	f->seq = mmu_interval_read_begin(&f->space->mni);
 	ret = lookup(f);
 	if (unlikely(ret))
@@ -526,6 +475,7 @@ int vcpu_ept_fault(struct dune_vcpu *vcpu)
 		.gpa = vcpu->exit.gpa & PAGE_MASK,
 		.access = vcpu->exit.access,
 		.expect_absent = expect_absent(vcpu),
+		.pfns = vcpu->near,
 	};
 	int ret;
 
@@ -534,8 +484,6 @@ int vcpu_ept_fault(struct dune_vcpu *vcpu)
 	ret = resolve(&f, &vcpu->tables);
 	switch (ret) {
 	case 0:
-		if (has_company(&f))
-			map_around(&f);
 		if (f.faulted && !f.expect_absent)
 			vcpu->absent_run = ABSENT_RUN;
 		vcpu->run->counters.ept_faults++;

@@ -281,6 +281,8 @@ static int run_loop(struct dune_vcpu *vcpu)
 
 		if (likely(exit == HV_HYPERCALL))
 			ret = vcpu_hypercall(vcpu);
+		else if (exit == HV_EPT)
+			ret = vcpu_ept_fault(vcpu);
 		else
 			ret = vcpu_rare_exit(vcpu, exit);
 		if (unlikely(ret))

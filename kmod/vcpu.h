@@ -44,6 +44,12 @@ struct dune_exit {
 
 typedef long (*syscall_fn)(const struct pt_regs *regs);
 
+/*
+ * What comes next in memory is likely to be used next, and an exit costs more than
+ * a look. Only what is present in Linux's table is mapped, with the rights it has there.
+ */
+#define AROUND 16
+
 /* vcpu->dirty: what the next entry must see to. One test when there is nothing, one when a call was skipped. */
 #define DIRTY_IP	1	/* regs.ip */
 #define DIRTY_REGS	2	/* regs.ip, sp, flags */
@@ -65,6 +71,7 @@ typedef long (*syscall_fn)(const struct pt_regs *regs);
  * @cpu:	where its state is loaded, -1 if nowhere
  * @absent_run: so many faults to come are expected to find no page; see mm.c
  * @tables:	set aside for the next fault, so that most faults allocate nothing
+ * @near:	what a fault found; not on its stack, to be cleared for each
  */
 struct dune_vcpu {
 	struct pt_regs regs;
@@ -81,6 +88,7 @@ struct dune_vcpu {
 	struct dune_system system;
 	u32 cpl;
 	struct ept_cache_pages tables;
+	u64 near[AROUND];
 
 	struct dune_run *run;
 	struct page *run_page;

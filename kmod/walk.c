@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Linux frees a table only when every CPU has had its interrupts on since it was unlinked, by IPI or by RCU:
+ * with interrupts off here the tables stay, whoever is changing them. So all there is to a walk is
+ * one load for each level. It sees each entry as the CPU's own walk would at that moment.
+ */
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include "walk.h"
+
+/* One level down, at @hva's entry for 2^@shift bytes. False if that points to no table. */
+static __always_inline bool descend(u64 **table, unsigned long hva, unsigned int shift)
+{
+	u64 entry = READ_ONCE((*table)[hva >> shift & (PTRS_PER_PTE - 1)]);
+
+	*table = __va(entry & PTE_PFN_MASK);
+	return (entry & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
+}
+
+/*
+ * Its entry in the last table, NULL if there is none. The format is the CPU's; the functions that Linux has for it
+ * would look at each level for what cannot be there, twice the instructions in all. Interrupts off.
+ */
+static pte_t *find_entry(struct mm_struct *mm, unsigned long hva)
+{
+	u64 *table = (u64 *)mm->pgd;
+
+	if (pgtable_l5_enabled() && !descend(&table, hva, PGDIR_SHIFT))
+		return NULL;
+	if (!descend(&table, hva, P4D_SHIFT) || !descend(&table, hva, PUD_SHIFT) || !descend(&table, hva, PMD_SHIFT))
+		return NULL;
+	return (pte_t *)&table[hva >> PAGE_SHIFT & (PTRS_PER_PTE - 1)];
+}
+
+/* Rights include those that the thread's protection keys leave. */
+static __always_inline bool is_ordinary(pte_t entry)
+{
+	return !(pte_flags(entry) & (_PAGE_SPECIAL | _PAGE_DEVMAP)) && pte_access_permitted(entry, false);
+}
+
+static int collect(const pte_t *entry, int nr, bool write, bool *writable, u64 *pfns)
+{
+	pte_t e = READ_ONCE(*entry);
+	int got = 0;
+
+	if (!is_ordinary(e))
+		return 0;
+	*writable = pte_access_permitted(e, true);
+	if (write && !*writable)
+		return 0;
+	for (;;) {
+		pfns[got++] = pte_pfn(e);
+		if (got == nr)
+			return got;
+		e = READ_ONCE(*++entry);
+		if (!is_ordinary(e) || pte_access_permitted(e, true) != *writable)
+			return got;
+	}
+}
+
+int walk(struct mm_struct *mm, unsigned long hva, int nr, bool write, bool *writable, u64 *pfns)
+{
+	pte_t *entry;
+	int got = 0;
+
+	local_irq_disable();
+	entry = find_entry(mm, hva);
+	if (entry)
+		got = collect(entry, nr, write, writable, pfns);
+	local_irq_enable();
+	return got;
+}
