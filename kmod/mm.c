@@ -18,6 +18,7 @@
 #include <asm/cpufeature.h>
 #include "pfnmap.h"
 #include "space.h"
+#include "used.h"
 #include "vcpu.h"
 #include "walk.h"
 
@@ -288,33 +289,19 @@ static void fit_leaf(struct fault *f)
 	}
 }
 
-/*
- * A page that Dune mode may write is dirty from now on, and one that was there already is used: the CPU
- * says neither in Linux's own entry. Called under the lock, while the page cannot go.
- */
-static void mark(struct page *page, bool write, bool referenced)
-{
-	unsigned long flags;
-
-	page = compound_head(page);
-	flags = READ_ONCE(page->flags);
-	if (flags & BIT(PG_reserved))
-		return;
-	if (write && !(flags & BIT(PG_dirty)))
-		SetPageDirty(page);
-	if (referenced && !(flags & BIT(PG_referenced)))
-		set_bit(PG_referenced, &page->flags);
-}
-
 static bool has_page(const struct fault *f)
 {
 	return !(f->vm_flags & (VM_IO | VM_PFNMAP)) || pfn_valid(f->leaf.pfn);
 }
 
+/*
+ * A page that Dune mode may write is dirty from now on, and one that was there already is used: the CPU
+ * says neither in Linux's own entry. Called under the lock, while the page cannot go.
+ */
 static void mark_leaf(const struct fault *f)
 {
 	if (likely(has_page(f)))
-		mark(pfn_to_page(f->leaf.pfn), f->leaf.write, !f->faulted);
+		page_mark(pfn_to_page(f->leaf.pfn), f->leaf.write, !f->faulted);
 }
 
 /* Those behind the page that was just mapped. ept.lock held, and nothing changed since they were looked up. */
@@ -325,7 +312,7 @@ static void install_near(struct fault *f)
 
 	for (i = 1; i <= f->nr_near; i++) {
 		leaf.pfn = f->pfns[i];
-		mark(pfn_to_page(leaf.pfn), leaf.write, true);
+		page_mark(pfn_to_page(leaf.pfn), leaf.write, true);
 		ept_map_near(&f->space->ept, f->gpa + i * PAGE_SIZE, &leaf);
 	}
 }

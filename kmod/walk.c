@@ -7,6 +7,7 @@
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include "entry.h"
 #include "walk.h"
 
 /* One level down, at @hva's entry for 2^@shift bytes. False if that points to no table. */
