@@ -157,7 +157,7 @@ static bool too_much_for_last(void)
 	size_t seen = since_stop;
 
 	stop();
-	if (!track->rearm)
+	if (!track->in_stop)
 		return false;
 	track_take(false);
 	lap(PAUSE_TAKE);
@@ -180,7 +180,7 @@ static bool stop_for_last(void)
 		;
 	if (more < 0)
 		stop();
-	return more >= 0 && track->rearm;
+	return more >= 0 && track->in_stop;
 }
 
 static void finish_marking(bool took)

@@ -27,6 +27,7 @@ struct track {
 	const char *name;
 	bool concurrent;	/* marking may run beside the program */
 	bool rearm;		/* collect(true) loses no write while threads run */
+	bool in_stop;		/* it takes no lock, either, that a stopped thread may hold */
 	/* Why it cannot be used here, in words; NULL if it can. Called once, before there is a heap. */
 	const char *(*init)(void);
 	void (*extend)(uintptr_t start, size_t len);	/* new memory of the heap; it is dirty */

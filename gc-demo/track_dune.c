@@ -77,6 +77,6 @@ static const char *thread(void)
 }
 
 const struct track track_dune = {
-	.name = "dune", .concurrent = true, .rearm = true, .init = init, .extend = extend,
+	.name = "dune", .concurrent = true, .rearm = true, .in_stop = true, .init = init, .extend = extend,
 	.retire = retire, .arm = arm, .collect = collect, .thread = thread,
 };

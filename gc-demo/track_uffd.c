@@ -106,6 +106,6 @@ static void collect(uintptr_t start, size_t len, bool rearm, track_fn fn)
 }
 
 const struct track track_uffd = {
-	.name = "uffd", .concurrent = true, .rearm = true, .init = init, .extend = extend, .arm = arm,
+	.name = "uffd", .concurrent = true, .rearm = true, .in_stop = true, .init = init, .extend = extend, .arm = arm,
 	.collect = collect, .after_fork = after_fork,
 };
