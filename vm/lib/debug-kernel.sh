@@ -16,6 +16,8 @@ debug_configure()
 {
 	local source=$1 missing
 
+	# our module uses it; it has no prompt, since drivers of the kernel select it
+	sed -i '/^config HMM_MIRROR/,/bool/s/^\tbool.*/\tbool "mirrors of page tables"/' "$source/mm/Kconfig"
 	make -s -C "$source" tinyconfig >/dev/null 2>&1
 	(cd "$source" && scripts/kconfig/merge_config.sh -m .config "$DEBUG_CONFIG") >/dev/null
 	make -s -C "$source" LOCALVERSION=-debug olddefconfig >/dev/null 2>&1
