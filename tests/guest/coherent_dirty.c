@@ -7,6 +7,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include "../../gc-demo/pagemap_scan.h"
 
 #define PAGES 64
 
@@ -132,26 +133,6 @@ static void test_snapshots(void)
 }
 
 /* ---- PAGEMAP_SCAN, from 6.7 on ------------------------------------------------------ */
-
-#ifndef UFFD_FEATURE_WP_UNPOPULATED
-#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
-#endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC (1 << 15)
-#endif
-
-struct scan_arg {
-	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-struct scan_region {
-	uint64_t start, end, categories;
-};
-
-#define SCAN		_IOWR('f', 16, struct scan_arg)
-#define SCAN_WP		(1 << 0)
-#define SCAN_WRITTEN	(1 << 1)
 
 /* How many pages were written since the last scan; and they are protected again. */
 static long scan(volatile char *p, struct scan_region *region, long nr)
