@@ -61,6 +61,7 @@ refused bad-option 'unknown option --nonsense' --nonsense -- true
 refused bad-kernel '--kernel 2.4: there are: 5.10 6.1' --kernel 2.4 -- true
 refused bad-model 'there are: broadwell_ult' --model i386 -- true
 refused bad-cpus 'give a number' --cpus 99 -- true
+refused bad-ips 'give a number' --ips 1 -- true
 refused bad-add 'there is no /no/such/file' --add /no/such/file:/x -- true
 refused no-command 'no COMMAND' --mem 512
 vm not-found -- no-such-command

@@ -83,7 +83,7 @@ disk_line()
 }
 
 # Write Bochs' configuration for the machine in directory $1.
-# shellcheck disable=SC2154 # model, cpus, mem, trace: options of vm/run
+# shellcheck disable=SC2154 # model, cpus, mem, ips, trace: options of vm/run
 make_bochsrc()
 {
 	local dir=$1
@@ -92,7 +92,7 @@ make_bochsrc()
 	# A triple fault and every other panic of the emulator end it
 	# ("fatal").  No sound: its driver crashes where there is no sound card.
 	cat <<-EOF
-	cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0
+	cpu: model=$model, count=$cpus, ips=${ips}000000, reset_on_triple_fault=0
 	memory: guest=$mem, host=$((mem < 2048 ? mem : 2048))
 	romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 	vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
