@@ -12,17 +12,35 @@
 #include "space.h"
 #include "vcpu.h"
 
-/* What Linux would do with it now: has it to be forced? */
-static bool is_unwanted(int sig)
+/* Has the program a handler that the signal would reach now? */
+static bool is_handled(int sig)
 {
 	/* our own, while we live */
 	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, true);
-	bool unwanted;
+	__sighandler_t handler;
+	bool blocked;
 
 	spin_lock_irq(&sighand->siglock);
-	unwanted = sigismember(&current->blocked, sig) || sighand->action[sig - 1].sa.sa_handler == SIG_IGN;
+	blocked = sigismember(&current->blocked, sig);
+	handler = sighand->action[sig - 1].sa.sa_handler;
 	spin_unlock_irq(&sighand->siglock);
-	return unwanted;
+	return !blocked && handler != SIG_DFL && handler != SIG_IGN;
+}
+
+/*
+ * As Linux does for a fault (force_sig_fault(), which is not for modules): nobody can block or ignore it, the
+ * first process of a PID namespace neither. force_sig() does that as well, but says SI_KERNEL to a core dump or
+ * a tracer. What is blocked is never thrown away: so the signal is queued as one that is blocked, and
+ * force_sig() finds that it waits already, and only makes way for it.
+ */
+static void force_signal(struct kernel_siginfo *info)
+{
+	sigset_t set;
+
+	siginitset(&set, sigmask(info->si_signo));
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	send_sig_info(info->si_signo, info, current);
+	force_sig(info->si_signo);
 }
 
 void vcpu_signal(const struct dune_signal *s)
@@ -37,10 +55,10 @@ void vcpu_signal(const struct dune_signal *s)
 	info.si_signo = s->signo;
 	info.si_code = s->code;
 	info.si_addr = (void __user *)s->addr;
-	if (is_unwanted(s->signo))
-		force_sig(s->signo);
-	else
+	if (is_handled(s->signo))
 		send_sig_info(s->signo, &info, current);
+	else
+		force_signal(&info);
 }
 
 static bool is_exception_signal(u32 sig)

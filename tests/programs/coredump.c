@@ -59,6 +59,16 @@ static void die_of_fault(void)
 	crash();
 }
 
+static void die_of_blocked_fault(void)
+{
+	sigset_t all;
+
+	allow_core();
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	crash();
+}
+
 static void die_without_core(void)
 {
 	struct rlimit none = { 0, 0 };
@@ -257,6 +267,16 @@ static void test_fault(void)
 	gone();
 }
 
+static void test_blocked(void)
+{
+	if (!died(child(die_of_blocked_fault), SIGSEGV, "a fault, blocked"))
+		return;
+	ok(core.si.si_signo == SIGSEGV && core.si.si_code == SEGV_MAPERR &&
+	   core.si.si_addr == (void *)0x10,
+	   "a fault, blocked: NT_SIGINFO has code and address");
+	gone();
+}
+
 static void test_loop(void)
 {
 	struct user_regs_struct *r = regs();
@@ -334,6 +354,7 @@ int main(void)
 	   "no core where RLIMIT_CORE is 0");
 	if (cores_are_here()) {
 		test_fault();
+	test_blocked();
 		test_loop();
 		test_sleep();
 		test_threads();
