@@ -262,14 +262,13 @@ bool ept_zap_all(struct ept *ept, struct list_head *freed)
 
 /* ---- Taking the right to write away --------------------------------------- */
 
-/* The CPU may be setting the dirty bit of an entry that can be written. */
 static bool protect_entry(struct ept *ept, u64 *entry)
 {
 	u64 old = READ_ONCE(*entry);
 
 	if (!(old & ept->format->write))
 		return false;
-	clear_bit(__ffs64(ept->format->write), (unsigned long *)entry);
+	WRITE_ONCE(*entry, old & ~ept->format->write);
 	return true;
 }
 

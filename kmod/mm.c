@@ -28,7 +28,7 @@ struct fault {
 	unsigned long hva;		/* page-aligned */
 	u64 gpa;			/* page-aligned */
 	u32 access;
-	unsigned long vm_flags, vm_end;	/* of the VMA; 0 if there is none */
+	unsigned long vm_flags, vm_start, vm_end;	/* of the VMA; 0 if there is none */
 	bool of_file;			/* likewise */
 	bool expect_absent;
 	bool faulted;			/* Linux was asked to fault it in */
@@ -36,8 +36,8 @@ struct fault {
 	vm_fault_t answer;		/* what it said */
 	unsigned long seq;		/* of the notifier, before anything was looked up */
 	struct ept_leaf leaf;
-	int nr_near;			/* so many pages behind it were there too */
-	u64 *pfns;			/* its own, and theirs; the VCPU's */
+	struct beside near;		/* so many pages beside it were there too */
+	u64 *pfns;			/* its own, and theirs on both sides; the VCPU's */
 };
 
 /* As the CPU has it: anything but PROT_NONE can be read. */
@@ -50,35 +50,54 @@ static bool vma_allows(unsigned long vm_flags, u32 access)
 	return vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
 }
 
-/* Linux brings pages of files in several at a time; a fresh page of other memory is alone. */
+/*
+ * Linux brings pages of files in several at a time; a fresh page of other memory is alone. One that was only expected to be
+ * absent may be no fresh one: then those behind it are there as well.
+ */
 static bool may_have_company(const struct fault *f)
 {
-	return !f->faulted || f->of_file;
+	return !f->faulted || f->of_file || f->expect_absent;
 }
 
-/* How many pages, this one included, may be mapped by one fault: within one table and with one VMA's rights. */
-static int span(const struct fault *f)
+/* Pages of files come in blocks, as Linux's own fault-around has them: before the page as behind it. */
+static int pages_before(const struct fault *f)
 {
-	unsigned long end = min(f->hva + AROUND * PAGE_SIZE, (f->hva | (PMD_SIZE - 1)) + 1);
+	if (!f->of_file)
+		return 0;
+	return (f->hva - max(f->hva & ~(AROUND * PAGE_SIZE - 1), f->vm_start)) >> PAGE_SHIFT;
+}
+
+/*
+ * What may be mapped beside the page by one fault: AROUND pages in all, within one table and with one VMA's rights.
+ * Other memory is mostly gone through upwards.
+ */
+static struct beside choose_near(const struct fault *f)
+{
+	struct beside near = { 0 };
+	unsigned long end;
 
 	if (!may_have_company(f))
-		return 1;
+		return near;
+	near.before = pages_before(f);
+	end = min(f->hva + (AROUND - near.before) * PAGE_SIZE, (f->hva | (PMD_SIZE - 1)) + 1);
 	/* the right to execute is the VMA's, and it has a last page */
 	if (f->access & ACCESS_EXEC)
 		end = min(end, f->vm_end);
-	return (end - f->hva) >> PAGE_SHIFT;
+	near.behind = ((end - f->hva) >> PAGE_SHIFT) - 1;
+	return near;
 }
 
-/* What Linux's page table has for one small page, and for those behind it that have its rights. */
+/* What Linux's page table has for one small page, and for those beside it that have its rights. */
 static bool lookup_entry(struct fault *f)
 {
 	bool write;
-	int got = walk(f->space->mm, f->hva, span(f), f->access & ACCESS_WRITE, &write, f->pfns);
 
-	if (!got)
+	f->near = choose_near(f);
+	if (!walk(f->space->mm, f->hva, &f->near, f->access & ACCESS_WRITE, &write, f->pfns)) {
+		f->near = (struct beside) { 0 };
 		return false;
+	}
 	f->leaf = (struct ept_leaf) { .level = EPT_4K, .cache = EPT_WB, .write = write, .pfn = f->pfns[0] };
-	f->nr_near = got - 1;
 	return true;
 }
 
@@ -219,6 +238,7 @@ static int fault_and_look(struct fault *f, struct vm_area_struct *vma, bool *loc
 static int lookup_vma(struct fault *f, struct vm_area_struct *vma, bool *locked)
 {
 	f->vm_flags = vma->vm_flags;
+	f->vm_start = vma->vm_start;
 	f->vm_end = vma->vm_end;
 	f->of_file = vma->vm_file;
 	if (!vma_allows(f->vm_flags, f->access))
@@ -304,17 +324,24 @@ static void mark_leaf(const struct fault *f)
 		page_mark(pfn_to_page(f->leaf.pfn), f->leaf.write, !f->faulted);
 }
 
-/* Those behind the page that was just mapped. ept.lock held, and nothing changed since they were looked up. */
-static void install_near(struct fault *f)
+static void install_one(struct fault *f, u64 gpa, u64 pfn)
 {
 	struct ept_leaf leaf = f->leaf;
+
+	leaf.pfn = pfn;
+	page_mark(pfn_to_page(pfn), leaf.write, true);
+	ept_map_near(&f->space->ept, gpa, &leaf);
+}
+
+/* Those beside the page that was just mapped. ept.lock held, and nothing changed since they were looked up. */
+static void install_near(struct fault *f)
+{
 	int i;
 
-	for (i = 1; i <= f->nr_near; i++) {
-		leaf.pfn = f->pfns[i];
-		page_mark(pfn_to_page(leaf.pfn), leaf.write, true);
-		ept_map_near(&f->space->ept, f->gpa + i * PAGE_SIZE, &leaf);
-	}
+	for (i = 1; i <= f->near.behind; i++)
+		install_one(f, f->gpa + i * PAGE_SIZE, f->pfns[i]);
+	for (i = 1; i <= f->near.before; i++)
+		install_one(f, f->gpa - i * PAGE_SIZE, f->pfns[-i]);
 }
 
 /* -EAGAIN if Linux changed its mind meanwhile. */
@@ -329,7 +356,7 @@ static int install(struct fault *f, struct ept_cache_pages *cache)
 	if (!space_retry(space, f->seq)) {
 		mark_leaf(f);
 		stale = ept_map(&space->ept, f->gpa, &f->leaf, cache, &freed);
-		if (f->nr_near)
+		if (f->near.before | f->near.behind)
 			install_near(f);
 		ret = 0;
 	}
@@ -345,7 +372,7 @@ static int try(struct fault *f, struct ept_cache_pages *cache)
 {
 	int ret;
 
-	f->nr_near = 0;
+	f->near = (struct beside) { 0 };
 	f->seq = mmu_interval_read_begin(&f->space->mni);
 	ret = lookup(f);
 	if (unlikely(ret))
@@ -443,7 +470,7 @@ static int refuse(struct dune_vcpu *vcpu, const struct fault *f)
 
 /*
  * Where one page was absent the next are likely to be: fault first and look once,
- * rather than look in vain before. Now and then we look, to see if it is still so.
+ * rather than look in vain before. Now and then we look, to see if it is still so, and after a page that has company.
  */
 #define ABSENT_RUN 16
 
@@ -462,7 +489,7 @@ int vcpu_ept_fault(struct dune_vcpu *vcpu)
 		.gpa = vcpu->exit.gpa & PAGE_MASK,
 		.access = vcpu->exit.access,
 		.expect_absent = expect_absent(vcpu),
-		.pfns = vcpu->near,
+		.pfns = vcpu->near + AROUND - 1,
 	};
 	int ret;
 
@@ -473,6 +500,8 @@ int vcpu_ept_fault(struct dune_vcpu *vcpu)
 	case 0:
 		if (f.faulted && !f.expect_absent)
 			vcpu->absent_run = ABSENT_RUN;
+		else if (f.near.before | f.near.behind)
+			vcpu->absent_run = 0;
 		vcpu->run->counters.ept_faults++;
 		return 0;
 	case -EINTR:

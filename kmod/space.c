@@ -99,6 +99,8 @@ static bool space_invalidate(struct mmu_interval_notifier *mni, const struct mmu
 	if (any)
 		space_flush(space);
 	ept_free_pages(&freed);
+	if (range->event == MMU_NOTIFY_RELEASE)
+		tally_over(&space->tally);
 	return true;
 }
 
@@ -133,6 +135,7 @@ static struct dune_space *space_alloc(void)
 		return NULL;
 	kref_init(&space->ref);
 	atomic64_set(&space->tlb_gen, 1);
+	tally_init(&space->tally);
 	space->mm = current->mm;
 	if (frames_init(&space->frames, hv->gpa_bits()) || ept_init(&space->ept, hv->format)) {
 		frames_free(&space->frames);
@@ -229,9 +232,17 @@ static long space_fd_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 	}
 }
 
+static ssize_t space_fd_read(struct file *file, char __user *to, size_t size, loff_t *pos)
+{
+	struct dune_space *space = file->private_data;
+
+	return tally_read(&space->tally, to, size, !(file->f_flags & O_NONBLOCK));
+}
+
 static const struct file_operations space_fops = {
 	.owner = THIS_MODULE,
 	.release = space_fd_release,
+	.read = space_fd_read,
 	.unlocked_ioctl = space_fd_ioctl,
 	.mmap = space_fd_mmap,
 	.llseek = noop_llseek,

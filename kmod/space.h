@@ -7,6 +7,7 @@
 #include <linux/mmu_notifier.h>
 #include "ept.h"
 #include "frames.h"
+#include "tally.h"
 
 /**
  * struct dune_space - one per mm
@@ -16,6 +17,7 @@
  * @frames:	HVA to GPA
  * @tlb_gen:	raised when something was cleared that a CPU may have cached
  * @dead:	the mm is gone; ept.lock
+ * @tally:	what its VCPUs did
  */
 struct dune_space {
 	struct mm_struct *mm;
@@ -24,6 +26,7 @@ struct dune_space {
 	struct dune_frames frames;
 	atomic64_t tlb_gen;
 	bool dead;
+	struct tally tally;
 	struct kref ref;
 	struct list_head node;
 };

@@ -20,6 +20,7 @@ static void vcpu_destroy(struct kref *ref)
 	born_forget(vcpu);
 	hv->vcpu_free(vcpu);
 	ept_cache_drain(&vcpu->tables);
+	tally_end(&space->tally, vcpu->run);
 	put_page(vcpu->run_page);
 	kfree(vcpu);
 	preempt_notifier_dec();
@@ -156,6 +157,7 @@ static struct dune_vcpu *vcpu_new(struct dune_space *space)
 		return ERR_PTR(ret);
 	}
 	space_get(space);
+	tally_begin(&space->tally);
 	preempt_notifier_inc();
 	return vcpu;
 }

@@ -45,7 +45,7 @@ struct dune_exit {
 typedef long (*syscall_fn)(const struct pt_regs *regs);
 
 /*
- * What comes next in memory is likely to be used next, and an exit costs more than
+ * What is beside a page in memory is likely to be used next, and an exit costs more than
  * a look. Only what is present in Linux's table is mapped, with the rights it has there.
  */
 #define AROUND 16
@@ -88,7 +88,7 @@ struct dune_vcpu {
 	struct dune_system system;
 	u32 cpl;
 	struct ept_cache_pages tables;
-	u64 near[AROUND];
+	u64 near[2 * AROUND - 1];
 
 	struct dune_run *run;
 	struct page *run_page;

@@ -40,35 +40,49 @@ static __always_inline bool is_ordinary(pte_t entry)
 	return !(pte_flags(entry) & (_PAGE_SPECIAL | _PAGE_DEVMAP)) && pte_access_permitted(entry, false);
 }
 
-static int collect(const pte_t *entry, int nr, bool write, bool *writable, u64 *pfns)
-{
-	pte_t e = READ_ONCE(*entry);
-	int got = 0;
+/* Two entries with these alike have the same rights, and are both ordinary, or neither. */
+#define ALIKE (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_NX | _PAGE_SPECIAL | _PAGE_DEVMAP | _PAGE_PKEY_MASK)
 
-	if (!is_ordinary(e))
-		return 0;
-	*writable = pte_access_permitted(e, true);
-	if (write && !*writable)
-		return 0;
-	for (;;) {
-		pfns[got++] = pte_pfn(e);
-		if (got == nr)
-			return got;
-		e = READ_ONCE(*++entry);
-		if (!is_ordinary(e) || pte_access_permitted(e, true) != *writable)
-			return got;
+/* How many entries from @entry on, by @step, are like @first; at most @nr. */
+static __always_inline int collect(const pte_t *entry, int step, int nr, pte_t first, u64 *pfns)
+{
+	int got;
+
+	for (got = 0; got < nr; got++) {
+		pte_t e = READ_ONCE(*entry);
+
+		if ((pte_val(e) ^ pte_val(first)) & ALIKE)
+			break;
+		*pfns = pte_pfn(e);
+		entry += step;
+		pfns += step;
 	}
+	return got;
 }
 
-int walk(struct mm_struct *mm, unsigned long hva, int nr, bool write, bool *writable, u64 *pfns)
+static bool look(const pte_t *entry, struct beside *beside, bool write, bool *writable, u64 *pfns)
+{
+	pte_t e = READ_ONCE(*entry);
+
+	if (!is_ordinary(e))
+		return false;
+	*writable = pte_access_permitted(e, true);
+	if (write && !*writable)
+		return false;
+	*pfns = pte_pfn(e);
+	beside->behind = collect(entry + 1, 1, beside->behind, e, pfns + 1);
+	beside->before = collect(entry - 1, -1, beside->before, e, pfns - 1);
+	return true;
+}
+
+bool walk(struct mm_struct *mm, unsigned long hva, struct beside *beside, bool write, bool *writable, u64 *pfns)
 {
 	pte_t *entry;
-	int got = 0;
+	bool found;
 
 	local_irq_disable();
 	entry = find_entry(mm, hva);
-	if (entry)
-		got = collect(entry, nr, write, writable, pfns);
+	found = entry && look(entry, beside, write, writable, pfns);
 	local_irq_enable();
-	return got;
+	return found;
 }

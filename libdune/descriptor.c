@@ -95,11 +95,13 @@ static void set_gate(struct dune_gate *gate, int vector)
 int dune_idt_init(void)
 {
 	long page = dune_own_map(sizeof(struct dune_gate) * IDT_ENTRIES, 0, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	int i;
 
 	if (raw_failed(page))
 		return page;
+	/* as its neighbours have it, so that they are one mapping */
+	raw_no_dump((void *)page, sizeof(struct dune_gate) * IDT_ENTRIES);
 	dune_idt = (void *)page;
 	for (i = 0; i < IDT_ENTRIES; i++)
 		set_gate(&dune_idt[i], i);

@@ -56,6 +56,8 @@ static int map_space(int fd)
 	return 0;
 }
 
+void (*dune_device_space)(int fd);
+
 static int make_space(int fd)
 {
 	int space = create_space(fd), ret;
@@ -63,6 +65,8 @@ static int make_space(int fd)
 	if (space < 0)
 		return space;
 	ret = map_space(space);
+	if (!ret && dune_device_space)
+		dune_device_space(space);
 	raw_close(space);
 	return ret;
 }

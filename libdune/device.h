@@ -9,6 +9,9 @@
 /* An open /dev/dune, or -1: then it is found by its name. */
 extern int dune_device_given;
 
+/* Called with the descriptor of the space, which is closed afterwards; or NULL. */
+extern void (*dune_device_space)(int fd);
+
 /* Open the device, check the ABI, make the space, map frame table and door. No other descriptor stays open. */
 int dune_device_open(struct dune_info *info, const volatile uint16_t **frames);
 /* DUNE_CAP_*, once it was opened. */

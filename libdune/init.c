@@ -43,7 +43,9 @@ static int init(void)
 
 	if (err)
 		return err;
-	err = dune_thread_init();
+	err = dune_pt_prefill();
+	if (!err)
+		err = dune_thread_init();
 	if (!err)
 		err = -pthread_atfork(before_fork, after_fork, after_fork_in_child);
 	if (err)

@@ -30,10 +30,11 @@ static const volatile uint16_t *frame_table;
 static int (*frame_assign)(uintptr_t hva);
 
 /*
- * For the way back: the GiB number plus one by frame. Only a cache of the
- * table (an entry is checked before it is believed), so racing writers do no harm.
+ * For the way back: the GiB number plus one by frame, of the last frame that came to the place. Only a
+ * cache of the table (an entry is checked before it is believed), so racing writers do no harm.
  */
-static uint32_t owner[FRAME_MAX + 1];
+#define OWNERS 1024
+static uint32_t owner[OWNERS];
 
 int dune_layout_init(const volatile uint16_t *table, int (*assign)(uintptr_t hva))
 {
@@ -46,7 +47,7 @@ int dune_layout_init(const volatile uint16_t *table, int (*assign)(uintptr_t hva
 
 static void remember(unsigned int frame, size_t gib)
 {
-	__atomic_store_n(&owner[frame], (uint32_t)gib + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&owner[frame % OWNERS], (uint32_t)gib + 1, __ATOMIC_RELAXED);
 }
 
 DUNE_API int dune_va_to_gpa(uintptr_t hva, uint64_t *gpa)
@@ -71,7 +72,7 @@ DUNE_API int dune_va_to_gpa(uintptr_t hva, uint64_t *gpa)
 /* The GiB that was given @frame, or -1. */
 static long find_owner(unsigned int frame)
 {
-	uint32_t known = __atomic_load_n(&owner[frame], __ATOMIC_RELAXED);
+	uint32_t known = __atomic_load_n(&owner[frame % OWNERS], __ATOMIC_RELAXED);
 	long found = -1;
 
 	if (known && frame_table[known - 1] == frame)

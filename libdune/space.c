@@ -55,8 +55,6 @@ int dune_space_init(struct dune_info *info, uint64_t hwcap2)
 		err = dune_idt_init();
 	if (!err)
 		err = fill_own(frames, info);
-	if (!err)
-		err = dune_pt_prefill();
 	if (err)
 		dune_device_close();
 	return err;

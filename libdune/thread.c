@@ -19,7 +19,7 @@
 #include "syscall_trap.h"
 
 #define STRUCT_SIZE	((sizeof(struct dune_thread) + PAGE - 1) & ~(PAGE - 1))
-#define AREA_SIZE	(3 * PAGE + HOST_STACK_SIZE + TRAP_STACK_SIZE + IST_STACKS * PAGE + STRUCT_SIZE + PAGE)
+#define AREA_SIZE	(2 * PAGE + HOST_STACK_SIZE + TRAP_STACK_SIZE + IST_STACKS * PAGE + STRUCT_SIZE + PAGE)
 
 /* A program that is linked with libdune may handle faults; the runtime's program does not. */
 uint32_t dune_upcalls = DUNE_UPCALL_FAULT;
@@ -52,8 +52,6 @@ static char *area_new(void)
 	raw_mprotect(guard, PAGE, PROT_NONE);
 	guard += PAGE + HOST_STACK_SIZE;
 	raw_mprotect(guard, PAGE, PROT_NONE);
-	guard += PAGE + TRAP_STACK_SIZE;
-	raw_mprotect(guard, PAGE, PROT_NONE);
 	raw_no_dump((void *)area, AREA_SIZE);
 	return (char *)area;
 }
@@ -71,7 +69,7 @@ static struct dune_thread *layout(char *area)
 {
 	char *host_stack = area + PAGE;
 	char *trap_stack = host_stack + HOST_STACK_SIZE + PAGE;
-	char *ist = trap_stack + TRAP_STACK_SIZE + PAGE;
+	char *ist = trap_stack + TRAP_STACK_SIZE;
 	struct dune_thread *t = (void *)(ist + IST_STACKS * PAGE);
 	uint64_t top[IST_STACKS];
 	int i;

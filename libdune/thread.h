@@ -10,9 +10,7 @@
  *	| struct, GDT,   |  1 page    GDT and TSS are per thread: the CPU-number
  *	| TSS            |            segment and the IST stacks are
  *	+----------------+
- *	| IST 4..1       |  4 pages   where the CPU puts a frame; left at once
- *	+----------------+
- *	| guard          |
+ *	| IST 4..1       |  4 pages   where the CPU puts a frame; left at once, so no guard
  *	+----------------+
  *	| trap stack     |  128 KiB   where handlers run
  *	+----------------+

@@ -5,7 +5,7 @@
 #	libdune/*.[cS], rt/start.S, rt/mem.c \
 #	sandbox/policy/*.c                    > without libc --> dune-sandbox-rt --\
 #	sandbox/monitor/*.[cS]               /                                      > dune-sandbox-start
-#	tools/dune-run/*.c but main, options, device; sandbox/start/*.c -----------/
+#	tools/dune-run/*.c but main, options, device, watch; sandbox/start/*.c ----/
 LIBEXECDIR ?= $(PREFIX)/libexec
 MON_DIR := $(B)/sandbox-rt
 MON_SRC := $(filter-out libdune/init.c libdune/this_thread.c libdune/call.%,$(LIB_SRC)) \
@@ -28,7 +28,7 @@ $(B)/dune-sandbox-rt: $(B)/dune-sandbox-rt.debug
 	@strip --strip-debug -o $@ $<
 
 START     := $(B)/sandbox-start
-START_SRC := $(filter-out %/main.c %/options.c %/device.c,$(wildcard tools/dune-run/*.c)) $(wildcard sandbox/start/*.c)
+START_SRC := $(filter-out %/main.c %/options.c %/device.c %/watch.c,$(wildcard tools/dune-run/*.c)) $(wildcard sandbox/start/*.c)
 START_OBJ := $(patsubst %.c,$(START)/%.o,$(START_SRC))
 START_C   := $(RUN_C) -DSAY_PREFIX='"dune-sandbox: "'
 

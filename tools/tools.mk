@@ -9,6 +9,9 @@ RUN     := $(B)/tools/dune-run
 RUN_C   := $(ALL_C) -D_GNU_SOURCE -DDUNE_VERSION='"$(VERSION)"' -Itools/dune-run -Ilibdune/rt -Ilibdune
 RUN_OBJ := $(patsubst tools/%.c,$(B)/tools/%.o,$(wildcard tools/dune-run/*.c))
 
+# What both write: the summary of --stats.
+RUN_RT  := $(patsubst %,$(RT_DIR)/%.c.o,text rt/stats)
+
 BIN += $(B)/bin/dune-run
 
 $(RUN)/%.o: tools/dune-run/%.c | $(DEPS)
@@ -18,9 +21,9 @@ $(RUN)/runtime.o: tools/dune-run/runtime.S $(B)/dune-rt
 	@mkdir -p $(@D); echo "  AS   $<"
 	@$(CC) -DRUNTIME='"$(B)/dune-rt"' -c $< -o $@
 # Static: what LD_PRELOAD and its kin say is for the program, not for dune-run.
-$(B)/bin/dune-run: $(RUN_OBJ) $(RUN)/runtime.o
+$(B)/bin/dune-run: $(RUN_OBJ) $(RUN_RT) $(RUN)/runtime.o
 	@mkdir -p $(@D); echo "  LINK $@"
-	@$(CC) $(CFLAGS) -static $^ -o $@
+	@$(CC) $(CFLAGS) -static -Wl,--gc-sections $^ -o $@
 
 -include $(RUN_OBJ:.o=.d)
 
@@ -46,9 +49,9 @@ $(RUN_TEST)/runtime.o: tools/dune-run/runtime.S $(RUN_TEST)/standin
 $(RUN_TEST)/device.o: tests/dune-run/device.c | $(DEPS)
 	@mkdir -p $(@D)
 	@$(CC) $(RUN_C) -c $< -o $@
-$(RUN_TEST)/dune-run: $(filter-out %/device.o,$(RUN_OBJ)) $(RUN_TEST)/device.o $(RUN_TEST)/runtime.o
+$(RUN_TEST)/dune-run: $(filter-out %/device.o,$(RUN_OBJ)) $(RUN_RT) $(RUN_TEST)/device.o $(RUN_TEST)/runtime.o
 	@echo "  LINK $@"
-	@$(CC) $(CFLAGS) -static $^ -o $@
+	@$(CC) $(CFLAGS) -static -Wl,--gc-sections $^ -o $@
 
 $(RUN_TEST)/probe: PROBE_C := -fPIE -pie
 $(RUN_TEST)/probe-static: PROBE_C := -static

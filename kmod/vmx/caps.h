@@ -23,11 +23,6 @@ static inline bool cpu_has_vpid(void)
 	return vmx_caps.cpu2 & CPU2_VPID;
 }
 
-static inline bool cpu_has_ept_ad(void)
-{
-	return vmx_caps.ept & CAP_EPT_AD;
-}
-
 static inline bool cpu_has_ept_2m(void)
 {
 	return vmx_caps.ept & CAP_EPT_2M;

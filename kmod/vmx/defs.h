@@ -47,14 +47,12 @@
 #define CAP_EPT_2M		(1ULL << 16)
 #define CAP_EPT_1G		(1ULL << 17)
 #define CAP_INVEPT		(1ULL << 20)
-#define CAP_EPT_AD		(1ULL << 21)
 #define CAP_INVEPT_SINGLE	(1ULL << 25)
 #define CAP_INVEPT_ALL		(1ULL << 26)
 
 /* EPT pointer */
 #define EPTP_WB			6ULL
 #define EPTP_WALK_4		(3ULL << 3)
-#define EPTP_AD			(1ULL << 6)
 
 /* Fields. 16 bits */
 #define VPID			0x0000

@@ -421,9 +421,13 @@ static void vmx_forget_event(struct dune_vcpu *vcpu)
 
 /* ---- life of a VCPU ---------------------------------------------------------- */
 
+/*
+ * Without accessed and dirty bits in EPT, which nobody would look at: with them each look of the CPU's at a
+ * page table of the guest counts as a write, and after a fork each of those pages would be copied.
+ */
 static u64 make_eptp(struct dune_space *space)
 {
-	return __pa(space->ept.root) | EPTP_WB | EPTP_WALK_4 | (cpu_has_ept_ad() ? EPTP_AD : 0);
+	return __pa(space->ept.root) | EPTP_WB | EPTP_WALK_4;
 }
 
 static int vpid_alloc(void)
@@ -498,7 +502,7 @@ static unsigned int vmx_gpa_bits(void)
 
 static u64 vmx_caps_bits(void)
 {
-	return (cpu_has_ept_ad() ? DUNE_CAP_EPT_AD : 0) | (cpu_has_ept_2m() ? DUNE_CAP_EPT_2M : 0) |
+	return (cpu_has_ept_2m() ? DUNE_CAP_EPT_2M : 0) |
 	       (cpu_has_ept_1g() ? DUNE_CAP_EPT_1G : 0) |
 	       (boot_cpu_has(X86_FEATURE_GBPAGES) ? DUNE_CAP_GUEST_1G : 0);
 }

@@ -2,6 +2,7 @@
 #include "begin.h"
 #include <errno.h>
 #include <linux/auxvec.h>
+#include <linux/prctl.h>
 #include <linux/wait.h>
 #include <sys/syscall.h>
 #include "../raw.h"
@@ -16,6 +17,16 @@ uint64_t dune_rt_auxv(const uint64_t *stack, uint64_t type)
 		if (word[0] == type)
 			return word[1];
 	return 0;
+}
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA		0x53564d41
+#define PR_SET_VMA_ANON_NAME	0
+#endif
+
+void dune_rt_name_area(const struct dune_rt_start *start)
+{
+	raw_syscall6(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, start->base, start->length, (long)"dune", 0);
 }
 
 void dune_rt_await_tracer(int pid)

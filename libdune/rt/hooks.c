@@ -50,8 +50,10 @@ static bool call(struct dune_thread *t)
 	switch (number) {
 	case SYS_exit_group:
 		/* the child of a vfork() counts as its parent's thread */
-		if (dune_rt_asked(DUNE_RT_STATS) && !t->borrowed)
+		if (dune_rt_asked(DUNE_RT_STATS) && !t->borrowed) {
 			dune_rt_stats(dune_rt_log_fd());
+			t->run->told = 1;
+		}
 		return false;
 	case SYS_execve:
 		if (dune_rt_asked(DUNE_RT_FOLLOW))

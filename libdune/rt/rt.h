@@ -4,9 +4,9 @@
  *
  * dune-run maps one area in the program, before its first instruction:
  *
- *	base			base + image		base + length
- *	| the runtime's ELF	| stack | struct dune_rt_start |
- *	| segments, relocated	|       |                      |
+ *	base					       base + length
+ *	| guard, stack | struct dune_rt_start | the runtime's ELF   |
+ *	|	       |		      | segments, relocated |
  *
  * and jumps to the runtime's entry in ordinary mode with RDI = &struct dune_rt_start,
  * RSP just below it and every other register 0.
@@ -36,6 +36,8 @@
  * @own_start:	with DUNE_RT_CONFINED: what is ring 0's; see own.h
  * @own_end:	likewise
  * @policy_fd:	likewise, the sandbox's policy
+ * @report_fd:	a socket, for @DUNE_RT_STATS: whoever is there is sent the space's descriptor, to read what there
+ *		was when the process ended and could not tell it. O_CLOEXEC is not set; 0: nobody is there
  * @self:	path of dune-run, for @DUNE_RT_FOLLOW
  */
 struct dune_rt_start {
@@ -47,7 +49,7 @@ struct dune_rt_start {
 	int32_t tracer;
 	uint64_t own_start, own_end;
 	int32_t policy_fd;
-	int32_t reserved;
+	int32_t report_fd;
 	char self[4040];
 };
 

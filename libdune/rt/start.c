@@ -16,6 +16,7 @@
 #include "begin.h"
 #include "hooks.h"
 #include "names.h"
+#include "report.h"
 
 #define STDERR		2
 #define EXIT_STATUS	127	/* as a shell's for a command that it cannot run */
@@ -85,6 +86,14 @@ void dune_rt_failed(long err)
 	raw_exit_group(EXIT_STATUS);
 }
 
+/* A program at its first instruction has few GiBs: to read in /proc which costs more than faults for the others. */
+static int prefill(const struct dune_rt_start *start)
+{
+	return dune_pt_prefill_range(start->base, start->base + start->length) ?:
+	       dune_pt_prefill_range(start->rip, start->rip + 1) ?:
+	       dune_pt_prefill_range(start->rsp, start->rsp + 1);
+}
+
 void dune_rt_main(const struct dune_rt_start *start)
 {
 	struct dune_thread *t;
@@ -94,6 +103,7 @@ void dune_rt_main(const struct dune_rt_start *start)
 	dune_rt = start;
 	if (start->tracer)
 		dune_rt_await_tracer(start->tracer);
+	dune_rt_name_area(start);
 	/* Everything else is between the program and Linux. */
 	dune_upcalls = (dune_rt_asked(DUNE_RT_STATS) ? DUNE_UPCALL_EXIT_GROUP : 0) |
 		       (dune_rt_asked(DUNE_RT_FOLLOW) ? DUNE_UPCALL_EXEC : 0) |
@@ -103,9 +113,11 @@ void dune_rt_main(const struct dune_rt_start *start)
 		dune_program_ring3 = true;
 		dune_pt_fill_bits |= DUNE_PTE_U;
 	}
+	dune_rt_report_begin();
 	err = dune_space_init(&info, dune_rt_auxv((const uint64_t *)start->rsp, AT_HWCAP2));
+	dune_rt_report_end();
 	if (!err)
-		err = dune_pt_prefill_range(start->base, start->base + start->length);
+		err = prefill(start);
 	if (!err)
 		err = dune_thread_take(&t);
 	if (!err)

@@ -157,6 +157,8 @@ static int prepare(const struct dune_rt_start *start, struct dune_thread **t)
 	if (!err && !(info.caps & DUNE_CAP_CONFINE))
 		err = -EPROTONOSUPPORT;
 	if (!err)
+		err = dune_pt_prefill();
+	if (!err)
 		err = dune_pt_prefill_range(start->base, start->base + start->length);
 	if (!err)
 		err = dune_thread_take(t);
@@ -171,6 +173,7 @@ void dune_rt_main(const struct dune_rt_start *start)
 	dune_rt = start;
 	if (start->tracer)
 		dune_rt_await_tracer(start->tracer);
+	dune_rt_name_area(start);
 	dune_own = (struct dune_own){
 		.start = start->own_start, .end = start->own_end,
 		.next = (start->base + start->length + 4095) & ~4095UL,

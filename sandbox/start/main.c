@@ -152,7 +152,7 @@ int main(int argc, char **argv)
 		say("%s", w.text);
 		return EXIT_CANNOT_EXECUTE;
 	}
-	if (tracer_begin(&start, &w)) {
+	if (tracer_begin(&start, NULL, &w)) {
 		say("%s", w.text);
 		return EXIT_FAILED;
 	}

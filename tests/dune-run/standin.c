@@ -15,7 +15,10 @@ _Static_assert(offsetof(struct dune_rt_start, rip) == 8 &&
 
 int standin(struct dune_rt_start *start);
 
-extern const char __ehdr_start[];
+extern const char __ehdr_start[], _end[];
+
+#define PAGE	4096UL
+#define STACK	(64 * 1024UL)
 
 static int zero[3000];
 static int data[3000] = { 1, 2, [2999] = 3 };
@@ -65,11 +68,12 @@ static int writable(const void *p)
 
 static int check(const struct dune_rt_start *start)
 {
-	uintptr_t at = (uintptr_t)start;
+	uintptr_t stack_end = (uintptr_t)start + sizeof(*start);
 
-	if (start->size != sizeof(*start) || start->base != (uintptr_t)__ehdr_start)
+	if (start->size != sizeof(*start) || start->base + start->length != (((uintptr_t)_end + PAGE - 1) & ~(PAGE - 1)))
 		return 91;
-	if (start->base + start->length != at + sizeof(*start))
+	if (stack_end != start->base + PAGE + STACK || stack_end <= (uintptr_t)__ehdr_start ||
+	    stack_end > (uintptr_t)standin)
 		return 92;
 	if (data[0] != 1 || data[1] != 2 || *pointers[0] != 3 || pointers[1] != &zero[2999])
 		return 93;
@@ -92,6 +96,8 @@ int standin(struct dune_rt_start *start)
 	/* The process that put this here is a child, where the program inherits orphans. */
 	if (start->tracer)
 		call(SYS_wait4, start->tracer, 0, 0x40000000 /* __WALL */, 0);
+	if (start->report_fd)
+		call(SYS_close, start->report_fd, 0, 0, 0);
 	if (start->flags & (DUNE_RT_STATS | DUNE_RT_TRACE))
 		report(start);
 	return 0;

@@ -121,6 +121,34 @@ static void test_execute(enum side by)
 	munmap((void *)p, PAGE);
 }
 
+/* Pages of a file, which come into EPT several at a time: with each its own rights. */
+static void test_execute_beside(void)
+{
+	int fd = memfd_create("code", MFD_CLOEXEC), other_rights = 0, code = 0;
+	volatile unsigned char *m, *p;
+
+	if (fd < 0 || ftruncate(fd, 32 * PAGE))
+		bail("memfd_create");
+	m = mmap(NULL, 32 * PAGE, RW, MAP_SHARED, fd, 0);
+	for (int i = 0; i < 32; i++)
+		write_code(m + i * PAGE, (unsigned char)i);
+	munmap((void *)m, 32 * PAGE);
+	m = mmap(NULL, 32 * PAGE, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	for (int i = 1; i < 32; i += 2)
+		mprotect((void *)(m + i * PAGE), PAGE, PROT_READ | PROT_EXEC);
+	/* from the middle, so that there are some on both sides */
+	for (int i = 15; i > 0; i -= 2) {
+		p = m + i * PAGE;
+		code += returns(p, i) && returns(p + 16 * PAGE, i + 16);
+		other_rights += refuses(p - PAGE, EXECUTE, SIGSEGV, SEGV_ACCERR) &&
+				refuses(p + PAGE, EXECUTE, SIGSEGV, SEGV_ACCERR) && holds((volatile char *)p - PAGE, (char)0xb8);
+	}
+	ok_eq(code, 8, "code between data of one file");
+	ok_eq(other_rights, 8, "the data before and behind it may not be executed");
+	munmap((void *)m, 32 * PAGE);
+	close(fd);
+}
+
 static void test_mremap(enum side by)
 {
 	volatile char *m = letters(16), *p = m + PAGE, *to = p + 8 * PAGE;
@@ -217,5 +245,6 @@ int main(int argc, char **argv)
 		test_free(by);
 		test_growing(by);
 	}
+	test_execute_beside();
 	return sides_end();
 }

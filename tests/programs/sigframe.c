@@ -100,7 +100,7 @@ __asm__(".pushsection .text\n"
 
 /* ---- The handler's first instructions: what it starts with -------------- */
 
-static struct {
+static struct start {
 	uint64_t rsp, rax, rflags, rdi, rsi, rdx, xmm7[2], returns_to;
 	uint32_t mxcsr;
 	uint16_t fcw, fsw;
@@ -135,6 +135,7 @@ static const int greg_of[16] = {
 
 static enum { LOOK, CHANGE } mode;
 static struct regs seen, change_to;
+static struct start began;		/* start, of the handler that looked */
 static struct {
 	int times;
 	int sig, magic, ucflags;
@@ -201,6 +202,19 @@ static void copy_in(ucontext_t *uc, const struct regs *r)
 		*(uint64_t *)((char *)fp + 512) |= 7;	/* XSTATE_BV: none is in its first state */
 }
 
+/* In the handler, which blocks SIGALRM: one that came meanwhile would wait for its end. */
+static void stop_ticks(void)
+{
+	static const struct itimerval off;
+	static const struct timespec now;
+	sigset_t alarm;
+
+	setitimer(ITIMER_REAL, &off, NULL);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigtimedwait(&alarm, NULL, &now);
+}
+
 void handler(int sig, siginfo_t *si, ucontext_t *uc)
 {
 	struct sw_bytes *sw = sw_of(uc);
@@ -209,6 +223,7 @@ void handler(int sig, siginfo_t *si, ucontext_t *uc)
 	/* The timer may be early: while spin() loads, or behind it. */
 	if (sig == SIGALRM && found.rip != (uint64_t)spin_loop)
 		return;
+	began = start;
 	found.times++;
 	found.sig = sig;
 	found.csgsfs = (uint64_t)uc->uc_mcontext.gregs[REG_CSGSFS];
@@ -220,10 +235,8 @@ void handler(int sig, siginfo_t *si, ucontext_t *uc)
 		*(uint32_t *)((char *)fp_of(uc) + sw->xstate_size) == MAGIC2;
 	copy_out(uc, &seen);
 	if (mode == CHANGE) {
-		static const struct itimerval off;
-
 		/* Not again: the stack pointer will be no such thing. */
-		setitimer(ITIMER_REAL, &off, NULL);
+		stop_ticks();
 		copy_in(uc, &change_to);
 		sigaddset(&uc->uc_sigmask, SIGUSR2);
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(sig == SIGALRM ? spin_end : call_end);
@@ -317,11 +330,11 @@ static void test_looked_at(void)
 		run_spin();
 		bad_seen |= differ(&seen, &in);
 		bad_out |= differ(&out, &in);
-		bad_start |= start.mxcsr != 0x1f80 || start.fcw != 0x37f || start.fsw ||
-			start.xmm7[0] || start.xmm7[1] ||
-			(start.rflags & (DF | 0x100)) || start.rax || start.rdi != SIGALRM ||
-				start.rdx != found.uc_at;
-		bad_place |= (start.rsp & 15) != 8 || start.rsp + 8 != found.uc_at ||
+		bad_start |= began.mxcsr != 0x1f80 || began.fcw != 0x37f || began.fsw ||
+			began.xmm7[0] || began.xmm7[1] ||
+			(began.rflags & (DF | 0x100)) || began.rax || began.rdi != SIGALRM ||
+				began.rdx != found.uc_at;
+		bad_place |= (began.rsp & 15) != 8 || began.rsp + 8 != found.uc_at ||
 			found.uc_at > spin_rsp - REDZONE - 400 ||
 			found.fp_at > spin_rsp - REDZONE - 512 || (found.fp_at & 63);
 		bad_magic |= found.magic != xsave || found.ucflags != (xsave | 6);
@@ -345,8 +358,8 @@ static void test_looked_at(void)
 	if (bad_seen || bad_out || bad_seg || bad_start)
 		diag("seen %#x out %#x csgsfs %#llx start: mxcsr %#x fcw %#x fsw %#x "
 		     "flags %#llx rax %#llx", bad_seen, bad_out,
-		     (unsigned long long)found.csgsfs, start.mxcsr, start.fcw, start.fsw,
-		     (unsigned long long)start.rflags, (unsigned long long)start.rax);
+		     (unsigned long long)found.csgsfs, began.mxcsr, began.fcw, began.fsw,
+		     (unsigned long long)began.rflags, (unsigned long long)began.rax);
 }
 
 static int usr2_blocked(void)

@@ -237,7 +237,7 @@ static void forbidden(void)
 	};
 
 	ok_status(run(NULL, RUN(probe_static, "guards")), EXITED(1),
-		  "the runtime has a guard page");
+		  "the runtime has a guard below its stack");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		fails(cases[i].setup, RUN(probe_static, "exit", "7"), 125, cases[i].says);
 		ok_status(run(cases[i].setup, RUN("--fallback", probe_static, "exit", "7")),

@@ -285,7 +285,16 @@ static void other_root(void)
 		_exit(98);
 }
 
-/* Where there is no /proc, no vDSO is found, and memory is written word by word. */
+static void other_root_without_writable_code(void)
+{
+	other_root();
+	no_writable_code();
+}
+
+/*
+ * Where there is no /proc, no vDSO is found, and memory is written by another call, before it gets its rights; or
+ * word by word, where nothing that was writable may become code.
+ */
 static void without_proc(void)
 {
 	int status;
@@ -294,12 +303,14 @@ static void without_proc(void)
 	copy_file(probe_static, path("probe"), 0755);
 	status = run(other_root, ARGV("/dune-run", "/probe", "exit", "7"));
 	if (status == EXITED(98)) {
-		skip(2, "no chroot() for us");
+		skip(3, "no chroot() for us");
 		return;
 	}
 	ok_status(status, EXITED(7), "without /proc");
 	ok_status(run(other_root, ARGV("/dune-run", "/probe", "entry", "/probe")), 0,
 		  "its first instruction is as it was");
+	ok_status(run(other_root_without_writable_code, ARGV("/dune-run", "/probe", "exit", "8")), EXITED(8),
+		  "and with writable code forbidden");
 }
 
 int main(int argc, char **argv)
@@ -321,7 +332,7 @@ int main(int argc, char **argv)
 		  "nor has it one where it inherits orphans");
 	first_process();
 	if (argc > 1)
-		skip(2, "no device without /proc");
+		skip(3, "no device without /proc");
 	else
 		without_proc();
 	ok(alone(), "no process is left over");

@@ -2,32 +2,31 @@
 /*
  * The area of memory in the program that holds the runtime.
  *
- *	base		 base + image.size				  base + length
- *	| r-- | r-x | rw- | ---, one page | rw-, the stack		  |
- *	|   the image	  |		  |	   RSP, RDI --> | start   |
+ *	base						      base + length
+ *	| ---, one page | rw-, the stack	  | r-x | r-- | rw- |
+ *	|		|     RSP, RDI --> | start |		    |
+ *	|		|		| the image		    |
+ *
+ * The image begins with what the program does not need: headers and relocations. The stack is in its place.
+ * So there are as few mappings as can be, since each is copied by every fork.
  *
  * Each part is mapped with the rights that it will have - nothing is writable
  * now and executable later, which a process may have forbidden itself - and
- * filled from here, which rights do not hinder.
+ * filled from here, by /proc/PID/mem, which rights do not hinder. Where there is none to write to, as in a
+ * sandbox, that is done word by word, with a call for each; and so only where the other way is forbidden.
  */
 #include "area.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include "image.h"
 #include "own.h"
 
 #define GUARD_SIZE	PAGE
 #define STACK_SIZE	(64 * 1024UL)
-#define NAME		"dune"		/* in /proc/PID/maps: [anon:dune] */
-
-#ifndef PR_SET_VMA
-#define PR_SET_VMA		0x53564d41
-#define PR_SET_VMA_ANON_NAME	0
-#endif
 
 _Static_assert(sizeof(struct dune_rt_start) % 16 == 0, "RSP is aligned");
 
@@ -72,7 +71,7 @@ static int reserve_own(struct remote *r, struct dune_rt_start *start, struct why
 	return 0;
 }
 
-/* Where Linux likes; no rights, so that a guard is left between image and stack. */
+/* Where Linux likes; no rights, so that a guard is left below the stack. */
 static int reserve(struct remote *r, struct dune_rt_start *start, struct why *w)
 {
 	long base = map(r, 0, start->length, PROT_NONE, MAP_NORESERVE);
@@ -83,21 +82,61 @@ static int reserve(struct remote *r, struct dune_rt_start *start, struct why *w)
 	return 0;
 }
 
-static int map_parts(struct remote *r, const struct dune_rt_start *start,
-		     const struct image *image, struct why *w)
+/* The first part behind @i that has other rights: each call costs two stops, so neighbours of a kind are one. */
+static unsigned int end_of_kind(const struct image *image, unsigned int i)
 {
-	uint64_t end = start->base + start->length;
+	unsigned int next = i + 1;
+
+	while (next < image->segments && image->segment[next].prot == image->segment[i].prot)
+		next++;
+	return next;
+}
+
+static uint64_t stack_end(const struct dune_rt_start *start)
+{
+	return start->base + GUARD_SIZE + STACK_SIZE;
+}
+
+/* The address of what is at 0 in @image. */
+static uint64_t image_base(const struct dune_rt_start *start, const struct image *image)
+{
+	return stack_end(start) - image->segment[0].start;
+}
+
+/* With all their rights, or @writable. */
+static int map_parts(struct remote *r, const struct dune_rt_start *start, const struct image *image, bool writable,
+		     struct why *w)
+{
+	uint64_t base = image_base(start, image);
 	long ret;
 
-	for (unsigned int i = 0; i < image->segments; i++) {
+	for (unsigned int i = 0, next; i < image->segments; i = next) {
 		const struct segment *s = &image->segment[i];
 
-		ret = map(r, start->base + s->start, s->end - s->start, s->prot, MAP_FIXED);
+		next = end_of_kind(image, i);
+		ret = map(r, base + s->start, image->segment[next - 1].end - s->start,
+			  writable ? PROT_READ | PROT_WRITE : s->prot, MAP_FIXED);
 		if (ret < 0)
 			return cannot_map(w, ret);
 	}
-	ret = map(r, end - STACK_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED);
+	ret = map(r, stack_end(start) - STACK_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED);
 	return ret < 0 ? cannot_map(w, ret) : 0;
+}
+
+/* The rights that they will have. False if the process may not. */
+static bool protect_parts(struct remote *r, const struct dune_rt_start *start, const struct image *image)
+{
+	long ret = 0;
+
+	for (unsigned int i = 0, next; i < image->segments && !ret; i = next) {
+		const struct segment *s = &image->segment[i];
+
+		next = end_of_kind(image, i);
+		if (!(s->prot & PROT_WRITE))
+			ret = remote_call(r, SYS_mprotect, image_base(start, image) + s->start,
+					  image->segment[next - 1].end - s->start, (uint64_t)s->prot, 0, 0, 0);
+	}
+	return !ret;
 }
 
 static int fill(struct remote *r, const struct dune_rt_start *start, const struct image *image)
@@ -107,17 +146,9 @@ static int fill(struct remote *r, const struct dune_rt_start *start, const struc
 	for (unsigned int i = 0; i < image->segments && !err; i++) {
 		const struct segment *s = &image->segment[i];
 
-		err = remote_write(r, start->base + s->data, image->bytes + s->data, s->file);
+		err = remote_write(r, image_base(start, image) + s->data, s->from, s->file);
 	}
 	return err;
-}
-
-/* Not every kernel can do this; nothing depends on it. @scratch is memory of the program's. */
-static void name(struct remote *r, const struct dune_rt_start *start, uint64_t scratch)
-{
-	if (!remote_write(r, scratch, NAME, sizeof(NAME)))
-		remote_call(r, SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, start->base,
-			    start->length, scratch, 0);
 }
 
 /* The log stayed open through execve() that brought the program; it will not the next. */
@@ -128,12 +159,13 @@ static int keep_log(struct remote *r, int fd)
 	return -(int)remote_call(r, SYS_fcntl, (uint64_t)fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
 }
 
-static int enter(struct remote *r, const struct dune_rt_start *start, size_t entry, uint64_t at)
+static int enter(struct remote *r, const struct dune_rt_start *start, uint64_t entry)
 {
+	uint64_t at = stack_end(start) - sizeof(*start);
 	struct user_regs_struct regs = r->regs;
 
 	/* execve() left 0 in all others. */
-	regs.rip = start->base + entry;
+	regs.rip = entry;
 	regs.rsp = regs.rdi = at;
 	regs.rax = 0;
 	regs.orig_rax = -1ULL;
@@ -143,14 +175,20 @@ static int enter(struct remote *r, const struct dune_rt_start *start, size_t ent
 static int place(struct remote *r, struct dune_rt_start *start, struct image *image,
 		 struct why *w)
 {
-	uint64_t at = start->base + start->length - sizeof(*start);
-	int err = image_relocate(image, start->base, w) ?: map_parts(r, start, image, w);
+	uint64_t base = image_base(start, image);
+	int err = image_relocate(image, base, w);
+	bool filled = false;
 
+	if (!err && !r->writable) {
+		err = map_parts(r, start, image, true, w);
+		filled = !err && !fill(r, start, image) && protect_parts(r, start, image);
+	}
+	if (!err && !filled)
+		err = map_parts(r, start, image, false, w);
 	if (err)
 		return err;
-	name(r, start, at);
-	err = fill(r, start, image) ?: keep_log(r, start->log_fd) ?:
-	      enter(r, start, image->entry, at);
+	err = (filled ? 0 : fill(r, start, image)) ?: keep_log(r, start->log_fd) ?:
+	      enter(r, start, base + image->entry);
 	return err ? why(w, err, "cannot put the runtime into the program: %s", strerror(err)) : 0;
 }
 
@@ -161,9 +199,11 @@ int area_start(struct remote *r, struct dune_rt_start *start, struct why *w)
 
 	if (err)
 		return err;
+	if (image.segment[0].start > STACK_SIZE)
+		return why(w, EINVAL, "the runtime in this dune-run is broken: its headers are longer than its stack");
 	start->rip = r->regs.rip;
 	start->rsp = r->regs.rsp;
-	start->length = image.size + GUARD_SIZE + STACK_SIZE;
+	start->length = GUARD_SIZE + STACK_SIZE + image.size - image.segment[0].start;
 	err = start->flags & DUNE_RT_CONFINED ? reserve_own(r, start, w) : reserve(r, start, w);
 	if (err)
 		return err;

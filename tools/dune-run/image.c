@@ -6,7 +6,6 @@
  * change of compiler or linker flags may break.
  */
 #include "image.h"
-#include <elf.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,27 +24,57 @@ static int protection(uint32_t flags)
 	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
+/* A copy of the part that is written to: relocation comes first. */
+static int copy_changed(struct image *image, const Elf64_Phdr *ph, struct why *w)
+{
+	if (image->bytes)
+		return broken(w, "two segments are writable");
+	image->bytes = malloc(ph->p_filesz);
+	if (!image->bytes)
+		return why(w, ENOMEM, "no memory for the runtime");
+	memcpy(image->bytes, runtime_file + ph->p_offset, ph->p_filesz);
+	image->changed = ph->p_vaddr;
+	image->changed_size = ph->p_filesz;
+	return 0;
+}
+
+/* The ELF header and the relocations are of no use in the program. */
+static bool is_for_linkers(const Elf64_Phdr *ph)
+{
+	return !ph->p_offset && !(ph->p_flags & (PF_W | PF_X));
+}
+
 static int add_segment(struct image *image, const Elf64_Phdr *ph, struct why *w)
 {
 	struct segment *s = &image->segment[image->segments];
 	size_t file_size = (size_t)(runtime_file_end - runtime_file);
 
-	if (image->segments++ == MAX_SEGMENTS)
+	if (image->segments == MAX_SEGMENTS)
 		return broken(w, "too many segments");
 	if (ph->p_offset + ph->p_filesz > file_size || ph->p_filesz > ph->p_memsz)
 		return broken(w, "a segment is longer than the file");
 	if ((ph->p_flags & PF_W) && (ph->p_flags & PF_X))
 		return broken(w, "a segment is both writable and executable");
+	if (PAGE_DOWN(ph->p_vaddr) < image->size)
+		return broken(w, "two segments share a page");
+	image->size = PAGE_UP(ph->p_vaddr + ph->p_memsz);
+	if (is_for_linkers(ph))
+		return 0;
 	*s = (struct segment){
 		.start = PAGE_DOWN(ph->p_vaddr),
-		.end = PAGE_UP(ph->p_vaddr + ph->p_memsz),
+		.end = image->size,
 		.data = ph->p_vaddr,
 		.file = ph->p_filesz,
+		.from = runtime_file + ph->p_offset,
 		.prot = protection(ph->p_flags),
 	};
-	if (s->start < image->size)
-		return broken(w, "two segments share a page");
-	image->size = s->end;
+	image->segments++;
+	if (ph->p_flags & PF_W) {
+		int err = copy_changed(image, ph, w);
+
+		s->from = image->bytes;
+		return err;
+	}
 	return 0;
 }
 
@@ -93,6 +122,7 @@ static int split_relro(struct image *image, const Elf64_Phdr *ph, struct why *w)
 		if (s->data + s->file > end) {
 			s[1].data = end;
 			s[1].file = s->data + s->file - end;
+			s[1].from = s->from + (end - s->data);
 			s[0].file = end - s->data;
 		} else {
 			s[1].file = 0;
@@ -100,6 +130,44 @@ static int split_relro(struct image *image, const Elf64_Phdr *ph, struct why *w)
 		return 0;
 	}
 	return 0;
+}
+
+/* Bytes [@address, @address + @size) of the image as they are in the file; NULL if they are not all there. */
+static const void *in_file(size_t address, size_t size)
+{
+	const Elf64_Phdr *ph;
+	unsigned int n;
+
+	ph = headers(&n);
+	for (unsigned int i = 0; i < n; i++)
+		if (ph[i].p_type == PT_LOAD && address >= ph[i].p_vaddr &&
+		    size <= ph[i].p_filesz && address - ph[i].p_vaddr <= ph[i].p_filesz - size)
+			return runtime_file + ph[i].p_offset + (address - ph[i].p_vaddr);
+	return NULL;
+}
+
+static int find_relocations(struct image *image, const Elf64_Phdr *ph, struct why *w)
+{
+	const Elf64_Dyn *dyn = (const Elf64_Dyn *)(runtime_file + ph->p_offset);
+	size_t address = 0;
+
+	for (; dyn->d_tag != DT_NULL; dyn++) {
+		switch (dyn->d_tag) {
+		case DT_RELA:
+			address = dyn->d_un.d_ptr;
+			break;
+		case DT_RELASZ:
+			image->table_size = dyn->d_un.d_val;
+			break;
+		case DT_REL:
+		case DT_RELR:
+		case DT_JMPREL:
+		case DT_NEEDED:
+			return broken(w, "it needs a linker");
+		}
+	}
+	image->table = in_file(address, image->table_size);
+	return image->table ? 0 : broken(w, "its relocations are outside");
 }
 
 int image_load(struct image *image, struct why *w)
@@ -113,22 +181,18 @@ int image_load(struct image *image, struct why *w)
 	if (err)
 		return err;
 	ph = headers(&n);
+	image->entry = ((const Elf64_Ehdr *)runtime_file)->e_entry;
 	for (unsigned int i = 0; i < n && !err; i++)
 		if (ph[i].p_type == PT_LOAD)
 			err = add_segment(image, &ph[i], w);
-	if (err)
-		return err;
-	image->entry = ((const Elf64_Ehdr *)runtime_file)->e_entry;
-	image->bytes = calloc(1, image->size);
-	if (!image->bytes)
-		return why(w, ENOMEM, "no memory for the runtime");
 	for (unsigned int i = 0; i < n && !err; i++) {
-		if (ph[i].p_type == PT_LOAD)
-			memcpy(image->bytes + ph[i].p_vaddr, runtime_file + ph[i].p_offset,
-			       ph[i].p_filesz);
+		if (ph[i].p_type == PT_DYNAMIC)
+			err = find_relocations(image, &ph[i], w);
 		else if (ph[i].p_type == PT_GNU_RELRO)
 			err = split_relro(image, &ph[i], w);
 	}
+	if (!err && !image->segments)
+		return broken(w, "there is nothing in it");
 	return err;
 }
 
@@ -137,58 +201,24 @@ int image_load(struct image *image, struct why *w)
 static int apply(struct image *image, const Elf64_Rela *rela, uint64_t base, struct why *w)
 {
 	uint64_t value = base + (uint64_t)rela->r_addend;
+	size_t at = rela->r_offset - image->changed;
 
 	if (ELF64_R_TYPE(rela->r_info) == R_X86_64_NONE)
 		return 0;
 	if (ELF64_R_TYPE(rela->r_info) != R_X86_64_RELATIVE)
 		return broken(w, "it has a relocation that needs a linker");
-	if (rela->r_offset > image->size - sizeof(value))
+	if (at >= image->changed_size || image->changed_size - at < sizeof(value))
 		return broken(w, "a relocation is outside");
-	memcpy(image->bytes + rela->r_offset, &value, sizeof(value));
+	memcpy(image->bytes + at, &value, sizeof(value));
 	return 0;
-}
-
-static int apply_table(struct image *image, size_t table, size_t size, uint64_t base,
-		       struct why *w)
-{
-	int err = 0;
-
-	if (table > image->size || size > image->size - table)
-		return broken(w, "its relocations are outside");
-	for (size_t at = table; at < table + size && !err; at += sizeof(Elf64_Rela)) {
-		Elf64_Rela rela;
-
-		memcpy(&rela, image->bytes + at, sizeof(rela));
-		err = apply(image, &rela, base, w);
-	}
-	return err;
 }
 
 int image_relocate(struct image *image, uint64_t base, struct why *w)
 {
-	size_t rela = 0, rela_size = 0;
-	const Elf64_Dyn *dyn = NULL;
-	const Elf64_Phdr *ph;
-	unsigned int n;
+	size_t count = image->table_size / sizeof(*image->table);
+	int err = 0;
 
-	ph = headers(&n);
-	for (unsigned int i = 0; i < n; i++)
-		if (ph[i].p_type == PT_DYNAMIC)
-			dyn = (const Elf64_Dyn *)(runtime_file + ph[i].p_offset);
-	for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
-		switch (dyn->d_tag) {
-		case DT_RELA:
-			rela = dyn->d_un.d_ptr;
-			break;
-		case DT_RELASZ:
-			rela_size = dyn->d_un.d_val;
-			break;
-		case DT_REL:
-		case DT_RELR:
-		case DT_JMPREL:
-		case DT_NEEDED:
-			return broken(w, "it needs a linker");
-		}
-	}
-	return apply_table(image, rela, rela_size, base, w);
+	for (size_t i = 0; i < count && !err; i++)
+		err = apply(image, &image->table[i], base, w);
+	return err;
 }

@@ -17,6 +17,7 @@
 #include "program.h"
 #include "rt.h"
 #include "tracer.h"
+#include "watch.h"
 #include "why.h"
 
 /* Programs count on small descriptors being free, or close them all from 3 on. */
@@ -37,11 +38,11 @@ static int open_log(struct options *o)
 	return o->log_fd < 0 ? errno : 0;
 }
 
-/* It is there for this execve() only; the tracer sees to that. */
-static void set_log_inherited(const struct options *o, bool yes)
+/* It is there for this execve() only; the tracer, or the runtime, sees to that. -1: nothing. */
+static void set_inherited(int fd, bool yes)
 {
-	if (o->log_fd >= 0)
-		fcntl(o->log_fd, F_SETFD, yes ? 0 : FD_CLOEXEC);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, yes ? 0 : FD_CLOEXEC);
 }
 
 static int find(const struct options *o, char path[static PATH_MAX])
@@ -75,7 +76,7 @@ static int without(const struct options *o, const char *path, const struct why *
 	if (wants_log(o))
 		dprintf(o->log_fd >= 0 ? o->log_fd : STDERR_FILENO,
 			"dune-run: not in Dune mode: %s\n", w->text);
-	set_log_inherited(o, false);
+	set_inherited(o->log_fd, false);
 	return execute(path, o->argv);
 }
 
@@ -124,8 +125,9 @@ int main(int argc, char **argv)
 		return without(&o, path, &w, EXIT_CANNOT_EXECUTE);
 	if (device_check(&w))
 		return without(&o, path, &w, EXIT_NOT_FOUND);
-	if (describe(&o, &start, &w) || tracer_begin(&start, &w))
+	if (describe(&o, &start, &w) || tracer_begin(&start, o.flags & DUNE_RT_STATS ? watch : NULL, &w))
 		return without(&o, path, &w, EXIT_FAILED);
-	set_log_inherited(&o, true);
+	set_inherited(o.log_fd, true);
+	set_inherited(start.report_fd ?: -1, true);
 	return execute(path, o.argv);
 }

@@ -12,10 +12,11 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "descriptor.h"
@@ -143,11 +144,19 @@ int remote_read(struct remote *r, uint64_t address, void *to, size_t length)
 	return peek_all(r, address, to, length);
 }
 
+/* As the process could itself. */
+static bool write_as_it(struct remote *r, uint64_t address, const void *from, size_t length)
+{
+	struct iovec here = { (void *)from, length }, there = { (void *)address, length };
+
+	return process_vm_writev(r->pid, &here, 1, &there, 1, 0) == (ssize_t)length;
+}
+
 int remote_write(struct remote *r, uint64_t address, const void *from, size_t length)
 {
-	if (r->mem >= 0 && pwrite(r->mem, from, length, (off_t)address) == (ssize_t)length)
+	if (r->writable && pwrite(r->mem, from, length, (off_t)address) == (ssize_t)length)
 		return 0;
-	return poke_all(r, address, from, length);
+	return write_as_it(r, address, from, length) ? 0 : poke_all(r, address, from, length);
 }
 
 /* ---- system calls ------------------------------------------------------------- */
@@ -200,42 +209,36 @@ static uint64_t auxv_entry(int proc, uint64_t type)
 	return value;
 }
 
-/* The size of the vDSO at @base: it has one loadable segment. */
-static size_t vdso_size(struct remote *r, uint64_t base)
-{
-	Elf64_Ehdr elf;
-
-	if (remote_read(r, base, &elf, sizeof(elf)))
-		return 0;
-	for (unsigned int i = 0; i < elf.e_phnum; i++) {
-		Elf64_Phdr ph;
-
-		if (remote_read(r, base + elf.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
-			return 0;
-		if (ph.p_type == PT_LOAD)
-			return ph.p_filesz;
-	}
-	return 0;
-}
-
-/* The vDSO falls back on system calls: its instructions do, without any change to the program. */
-static uint64_t gate_in_vdso(struct remote *r, int proc)
+/* A SYSCALL instruction in this process's vDSO: its offset, or 0. */
+static size_t gate_offset(void)
 {
 	static const unsigned char insn[] = { 0x0f, 0x05 };
-	uint64_t base = auxv_entry(proc, AT_SYSINFO_EHDR);
-	size_t size = base ? vdso_size(r, base) : 0;
-	unsigned char *bytes, *found = NULL;
-	uint64_t gate = 0;
+	const unsigned char *vdso = (const unsigned char *)getauxval(AT_SYSINFO_EHDR), *found = NULL;
+	const Elf64_Ehdr *elf = (const Elf64_Ehdr *)vdso;
+	const Elf64_Phdr *ph;
 
-	if (!size || size > 1 << 20)
+	if (!vdso)
 		return 0;
-	bytes = malloc(size);
-	if (bytes && !remote_read(r, base, bytes, size))
-		found = memmem(bytes, size, insn, sizeof(insn));
-	if (found)
-		gate = base + (uint64_t)(found - bytes);
-	free(bytes);
-	return gate;
+	ph = (const Elf64_Phdr *)(vdso + elf->e_phoff);
+	for (unsigned int i = 0; i < elf->e_phnum && !found; i++)
+		if (ph[i].p_type == PT_LOAD)
+			found = memmem(vdso + ph[i].p_offset, ph[i].p_filesz, insn, sizeof(insn));
+	return found ? (size_t)(found - vdso) : 0;
+}
+
+/*
+ * The vDSO falls back on system calls: its instructions do, without any change to the program. All
+ * programs have the same one; look all the same.
+ */
+static uint64_t gate_in_vdso(struct remote *r, int proc)
+{
+	uint64_t base = auxv_entry(proc, AT_SYSINFO_EHDR);
+	size_t offset = base ? gate_offset() : 0;
+	uint16_t insn = 0;
+
+	if (!offset || remote_read(r, base + offset, &insn, sizeof(insn)) || insn != SYSCALL_INSN)
+		return 0;
+	return base + offset;
 }
 
 /* Without a vDSO the program's first instruction makes room, until the release. */
@@ -275,6 +278,9 @@ int remote_open(struct remote *r, pid_t pid, int proc, struct why *w)
 			   "only 64-bit ones run");
 	if (proc >= 0) {
 		r->mem = descriptor_move(openat(proc, "mem", O_RDWR | O_CLOEXEC), 3);
+		r->writable = r->mem >= 0;
+		if (r->mem < 0)
+			r->mem = descriptor_move(openat(proc, "mem", O_RDONLY | O_CLOEXEC), 3);
 		r->gate = gate_in_vdso(r, proc);
 	}
 	return r->gate ? 0 : gate_at_entry(r, w);

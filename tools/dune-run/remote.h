@@ -17,6 +17,7 @@
  * @regs:	what execve() left
  * @status:	wait status when it has ended, else -1
  * @mem:	/proc/PID/mem, or -1
+ * @writable:	it can be written to: what the process may not write as well, and at once
  * @gate:	address of a SYSCALL instruction
  * @word:	what was at @gate, where @poked
  * @signals:	the program's signal mask
@@ -25,6 +26,7 @@ struct remote {
 	pid_t pid;
 	int status;
 	int mem;
+	bool writable;
 	struct user_regs_struct regs;
 	uint64_t gate;
 	long word;

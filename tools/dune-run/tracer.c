@@ -19,12 +19,20 @@
 #include "remote.h"
 
 /* The tracer's descriptors. */
-enum { LINE = 3, PROC, FIRST_UNUSED };
+enum { LINE = 3, PROC, LOG, FIRST_UNUSED };
 
 /* ---- in the tracer ------------------------------------------------------------- */
 
+static void place(int fd, int at)
+{
+	if (fd >= 0)
+		dup2(fd, at);
+	else
+		close(at);
+}
+
 /* Hold nothing of the program's open; standard error is for what may go wrong. */
-static void settle(int line, int proc)
+static void settle(int line, int proc, int log)
 {
 	sigset_t all;
 
@@ -34,11 +42,10 @@ static void settle(int line, int proc)
 	/* first out of each other's way */
 	line = descriptor_move(line, FIRST_UNUSED);
 	proc = descriptor_move(proc, FIRST_UNUSED);
-	dup2(line, LINE);
-	if (proc >= 0)
-		dup2(proc, PROC);
-	else
-		close(PROC);
+	log = descriptor_move(log, FIRST_UNUSED);
+	place(line, LINE);
+	place(proc, PROC);
+	place(log, LOG);
 	syscall(SYS_close_range, FIRST_UNUSED, ~0U, 0);
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
@@ -110,61 +117,118 @@ static void failed(struct remote *r, const struct dune_rt_start *start, const st
 		say("not in Dune mode: %s", w->text);
 	if (start->log_fd >= 0)
 		remote_call(r, SYS_close, (uint64_t)start->log_fd, 0, 0, 0, 0, 0);
+	if (start->report_fd)
+		remote_call(r, SYS_close, (uint64_t)start->report_fd, 0, 0, 0, 0, 0);
 	remote_release(r, &r->regs);
 }
 
+static void read_name(char *name, size_t size)
+{
+	int fd = descriptor_move(openat(PROC, "comm", O_RDONLY | O_CLOEXEC), FIRST_UNUSED);
+	ssize_t n = fd < 0 ? 0 : read(fd, name, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		n = snprintf(name, size, "?");
+	name[n] = 0;
+	name[strcspn(name, "\n")] = 0;
+}
+
+/* The program runs. What is open here would be missed by who waits for its end: keep what is needed. */
+static void stay(pid_t pid, const struct dune_rt_start *start, tracer_after_fn *after)
+{
+	struct traced program = { .pid = pid };
+	int log = start->log_fd < 0 ? STDERR_FILENO : LOG;
+
+	read_name(program.name, sizeof(program.name));
+	if (chdir("/"))
+		say("cannot go to /: %s", strerror(errno));
+	close(PROC);
+	if (log != STDERR_FILENO)
+		close(STDERR_FILENO);
+	after(LINE, log, &program);
+}
+
 static __attribute__((noreturn)) void trace(int line, int proc, pid_t pid,
-					    const struct dune_rt_start *asked)
+					    const struct dune_rt_start *asked,
+					    tracer_after_fn *after)
 {
 	struct dune_rt_start start = *asked;
 	struct remote r;
 	struct why w;
 	int err, go;
 
-	settle(line, proc);
+	settle(line, proc, start.log_fd);
 	if (!send_int(LINE, getpid()) || !receive_int(LINE, &go))
 		_exit(1);
-	/* What inherits orphans, as the first process of a PID namespace does, inherited us. */
-	if (getppid() == pid)
+	/* What inherits orphans, as the first process of a PID namespace does, inherited us: it waits for our end. */
+	if (getppid() == pid) {
 		start.tracer = (uint32_t)getpid();
+		after = NULL;
+	}
 	err = seize(pid);
 	if (!send_int(LINE, err) || err)
 		_exit(1);
-	close(LINE);
+	if (!after)
+		close(LINE);
 	if (!wait_for_exec(pid))
 		_exit(0);
 	err = remote_open(&r, pid, fcntl(PROC, F_GETFD) < 0 ? -1 : PROC, &w) ?:
 	      area_start(&r, &start, &w);
 	if (err)
 		failed(&r, &start, &w);
+	else if (after)
+		stay(pid, &start, after);
 	_exit(!!err);
 }
 
 /* ---- in dune-run ---------------------------------------------------------------- */
 
-/*
- * fork(), but the child's end makes no SIGCHLD - which, blocked, would wait for
- * the program - and only __WALL sees it.
- */
-static pid_t quiet_fork(void)
+/* What the tracer begins with. */
+struct beginning {
+	int line, proc;
+	pid_t pid;
+	const struct dune_rt_start *start;
+	tracer_after_fn *after;
+};
+
+static int tracer_main(void *arg)
 {
-	return (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	const struct beginning *b = arg;
+
+	trace(b->line, b->proc, b->pid, b->start, b->after);
 }
 
-/* A process that is not our child. Returns twice: 0 or an errno here, -1 there. */
-static int fork_stranger(void)
+/*
+ * A child in this memory, which is not copied: by execve() this process leaves it to the tracer. Until then one
+ * of the two waits for the other, but where neither allocates nor looks at what the other writes. Its end
+ * makes no SIGCHLD - which, blocked, would wait for the program - and only __WALL sees it.
+ */
+#define STACK_SIZE	(64 * 1024)
+#define STACK(bytes)	((bytes) + sizeof(bytes))
+
+static pid_t quiet_child(int (*fn)(void *), void *stack, int flags, void *arg)
 {
-	pid_t pid = quiet_fork();
+	return clone(fn, stack, CLONE_VM | flags, arg);
+}
+
+static int between_main(void *arg)
+{
+	static char stack[STACK_SIZE] __attribute__((aligned(16)));
+
+	return quiet_child(tracer_main, STACK(stack), 0, arg) < 0 ? errno : 0;
+}
+
+/* The tracer is to be no child of this process: its parent has ended. 0 or an errno. */
+static int begin_stranger(struct beginning *b)
+{
+	static char stack[STACK_SIZE] __attribute__((aligned(16)));
+	pid_t pid = quiet_child(between_main, STACK(stack), CLONE_VFORK, b);
 	int status;
 
 	if (pid < 0)
 		return errno;
-	if (!pid) {
-		pid = quiet_fork();
-		if (!pid)
-			return -1;
-		_exit(pid < 0 ? errno : 0);
-	}
 	while (waitpid(pid, &status, __WALL) < 0)
 		if (errno != EINTR)
 			return errno;
@@ -239,21 +303,19 @@ static int make_line(int line[2])
 	return line[0] < 0 || line[1] < 0 ? errno : 0;
 }
 
-int tracer_begin(const struct dune_rt_start *start, struct why *w)
+int tracer_begin(struct dune_rt_start *start, tracer_after_fn *after, struct why *w)
 {
-	pid_t self = getpid();
+	static struct beginning b;
 	int line[2], proc, err, result = 0;
 
-	if (traced_by())
-		return cannot_trace(w, EPERM);
 	err = make_line(line);
 	if (err)
 		return why(w, err, "cannot make a socket: %s", strerror(err));
 	/* By way of "self": what /proc calls PID may be another where PID namespaces are about. */
 	proc = descriptor_open("/proc/self", O_PATH | O_DIRECTORY);
-	err = fork_stranger();
-	if (err < 0)
-		trace(line[1], proc, self, start);
+	start->report_fd = after ? line[0] : 0;
+	b = (struct beginning){ line[1], proc, getpid(), start, after };
+	err = begin_stranger(&b);
 	close(line[1]);
 	close(proc);
 	if (err) {
@@ -265,6 +327,7 @@ int tracer_begin(const struct dune_rt_start *start, struct why *w)
 		else if (result)
 			err = cannot_trace(w, result);
 	}
-	close(line[0]);
+	if (err || !after)
+		close(line[0]);
 	return err;
 }

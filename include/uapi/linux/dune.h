@@ -6,6 +6,7 @@
  *   space fd         DUNE_CREATE_VCPU -> VCPU fd, DUNE_ASSIGN_FRAME
  *                    mmap(offset 0): the frame table, read-only
  *                    mmap(offset table_size, two pages): the door, executable
+ *                    read(): struct dune_report, when it is over
  *   VCPU fd          DUNE_RUN
  *                    mmap(offset 0): the run page
  *
@@ -25,19 +26,18 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define DUNE_ABI_VERSION	2
+#define DUNE_ABI_VERSION	3
 #define DUNE_IOC_MAGIC		0xDE
 
 /* ---- The device ------------------------------------------------------- */
 
 /* Bits of dune_info.caps. */
 #define DUNE_CAP_FAST_SYSCALLS	(1ULL << 0)	/* VMCALL may run a call in the kernel */
-#define DUNE_CAP_EPT_AD		(1ULL << 1)	/* EPT has accessed and dirty bits */
-#define DUNE_CAP_EPT_2M		(1ULL << 2)	/* EPT has 2 MiB entries */
-#define DUNE_CAP_EPT_1G		(1ULL << 3)	/* EPT has 1 GiB entries */
-#define DUNE_CAP_GUEST_1G	(1ULL << 4)	/* page tables in Dune mode may map 1 GiB pages */
-#define DUNE_CAP_BIRTH		(1ULL << 5)	/* dune_run.birth */
-#define DUNE_CAP_CONFINE	(1ULL << 6)	/* dune_run.confine */
+#define DUNE_CAP_EPT_2M		(1ULL << 1)	/* EPT has 2 MiB entries */
+#define DUNE_CAP_EPT_1G		(1ULL << 2)	/* EPT has 1 GiB entries */
+#define DUNE_CAP_GUEST_1G	(1ULL << 3)	/* page tables in Dune mode may map 1 GiB pages */
+#define DUNE_CAP_BIRTH		(1ULL << 4)	/* dune_run.birth */
+#define DUNE_CAP_CONFINE	(1ULL << 5)	/* dune_run.confine */
 
 /**
  * struct dune_info - what this module and CPU offer
@@ -302,6 +302,21 @@ struct dune_counters {
 };
 
 /**
+ * struct dune_report - what the threads of a space did; read() from its descriptor
+ * @size:	sizeof(struct dune_report)
+ * @vcpus:	how many VCPUs it had
+ * @counters:	theirs, summed up
+ *
+ * Reading waits until the mm is gone, however the process ended, and all VCPUs with it; with O_NONBLOCK it is
+ * -EAGAIN before. Any process may read that was given the descriptor. 0 bytes: see @told in struct dune_run.
+ */
+struct dune_report {
+	__u32 size;
+	__u32 vcpus;
+	struct dune_counters counters;
+};
+
+/**
  * struct dune_hw_exit - the last exit in the CPU's own words (for a dump)
  *
  * Filled for the fatal reasons. For VMX: basic exit reason, exit
@@ -385,6 +400,8 @@ struct dune_confine {
  * @syscall_stub: in, for the door: address of the VMCALL that SYSCALL in ring 0 leads to (or 0).
  *		There, Linux is shown the program as it was at its SYSCALL: RIP is in RCX
  * @confine:	in, for the door. Not without DUNE_CAP_CONFINE
+ * @told:	in: not 0 if the process itself has told what the counters say: nobody reads a report of its space
+ * @reserved:	not looked at
  *
  * Threads may read @counters of another thread's page at any time.
  */
@@ -408,6 +425,8 @@ struct dune_run {
 	__u64 sigmask;
 	struct dune_birth birth;
 	struct dune_confine confine;
+	__u32 told;
+	__u32 reserved;
 };
 
 /*
