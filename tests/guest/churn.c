@@ -276,7 +276,8 @@ static void on_churn_signal(int sig, siginfo_t *si, void *context)
 		_exit(9);
 	if ((uintptr_t)si->si_addr - (uintptr_t)address_of(page) < PAGE && excused(page, sig, si->si_code)) {
 		me.faults++;
-		usleep(100);
+		/* long enough for those that have the locks, and the least priority: khugepaged */
+		usleep(1000);
 		return;		/* and try again */
 	}
 	fail("signal %d, code %d, for %p, when at page %ld", sig, si->si_code, si->si_addr, page);
@@ -701,6 +702,12 @@ static bool op_fork(struct range *r)
 
 static pthread_mutex_t clear_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/*
+ * Linux forgets what it noted of other pages, without Dune mode as well: KSM merges one as if it was neither written nor
+ * protected by userfaultfd, and a shared file's pages lose their soft-dirty bits when they become a large one or go.
+ */
+static bool is_forgotten(const struct range *r) { return chunk_kind[r->chunk] != PRIVATE; }
+
 /* With the pages owned: are those dirty that were written since? */
 static void check_dirty(struct range *r, uint64_t before[][WRITERS])
 {
@@ -718,6 +725,8 @@ static bool op_soft_dirty(struct range *r)
 {
 	static __thread uint64_t before[CHUNK][WRITERS];
 
+	if (is_forgotten(r))
+		return false;
 	pthread_mutex_lock(&clear_lock);
 	if (!own_range(r->first, r->nr)) {
 		pthread_mutex_unlock(&clear_lock);
@@ -760,7 +769,7 @@ static bool op_uffd_wp(struct range *r)
 	};
 	int fd;
 
-	if (chunk_kind[r->chunk] == FILE_SHARED)
+	if (is_forgotten(r))
 		return false;
 	fd = open_uffd(r, UFFD_FEATURE_PAGEFAULT_FLAG_WP, UFFDIO_REGISTER_MODE_WP);
 	if (fd < 0)
