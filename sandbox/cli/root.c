@@ -135,7 +135,8 @@ static int take(const struct path_rule *rule)
 
 /*
  * A new /proc may be mounted only while the host's can be seen, so that nobody sees more in the
- * new one.
+ * new one. Read-only: of much that is in it the mode and owner are the same in every /proc, and a sandbox
+ * that root starts is their owner.
  */
 static int take_proc(const char *to)
 {
@@ -143,7 +144,7 @@ static int take_proc(const char *to)
 
 	if (fs >= 0 && !syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
 		fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
-				  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+				  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (fd < 0)
 		fail(EXIT_FAILED, "%s: no /proc can be mounted there: %s", to, errno == EPERM ?
 		     "parts of the host's own are covered, as in a container; give what is needed by "
@@ -254,34 +255,10 @@ static void put_tmpfs(const struct options *o, const char *to, const char *mode)
 		fail(EXIT_FAILED, "%s: no tmpfs can be mounted there: %m", to);
 }
 
-/*
- * Files of /proc that change the host: root's, and a sandbox that root starts is, to them,
- * root without capabilities.
- */
-static void guard_proc(const char *to)
-{
-	static const char *const parts[] = { "sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi" };
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		char path[4096];
-		int fd;
-
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", to, parts[i]) >= sizeof(path))
-			fail(EXIT_FAILED, "%s: %s", to, strerror(ENAMETOOLONG));
-		fd = copy_of(path);
-		if (fd < 0 && errno == ENOENT)
-			continue;
-		if (fd < 0)
-			fail(EXIT_FAILED, "%s: cannot be made read-only: %m", path);
-		put(fd, path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	}
-}
-
 static void put_proc(int fd, const char *to)
 {
 	need_place(to, make_directory(to));
 	put(fd, to, 0);
-	guard_proc(to);
 }
 
 static void put_link(const char *target, const char *to)

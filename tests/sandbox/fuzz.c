@@ -208,6 +208,7 @@ static void start_alarm(void)
 }
 
 /* There may be no shell. */
+/* 3, or 100 and the error. */
 static int run_self(void)
 {
 	int status = -1;
@@ -215,9 +216,26 @@ static int run_self(void)
 
 	if (!pid) {
 		execl("/proc/self/exe", "fuzz", "--end", NULL);
-		_exit(1);
+		_exit(100 + errno);
 	}
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* What is on the way to this program's file. */
+static void say_way(void)
+{
+	char path[256];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	struct stat st;
+
+	diag("user %u, effective %u; %zd bytes of path", getuid(), geteuid(), n);
+	for (path[n > 0 ? n : 0] = 0; path[0]; *strrchr(path, '/') = 0) {
+		if (stat(path, &st))
+			diag("  %s: %s", path, strerror(errno));
+		else
+			diag("  %s: mode %o, owner %u; access %d", path, st.st_mode, st.st_uid,
+			     faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) ? errno : 0);
+	}
 }
 
 static int child(unsigned int calls)
@@ -345,6 +363,11 @@ static int fuzz(unsigned long calls, uint64_t seed)
 		if (made - said >= 100000) {
 			diag("%lu calls", made);
 			said = made;
+			if (run_self() != 3) {
+				diag("no program can be executed: %d; child %lu", run_self(), children);
+				say_way();
+				break;
+			}
 		}
 	}
 	diag("%lu calls, %lu of %lu children lived to the end; %lu calls of %u kinds did something", made, ended, children,

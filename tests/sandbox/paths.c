@@ -158,6 +158,23 @@ static void try_read_only(void)
 	ok(c_stat("/ro/secret") == 0 && c_read("/ro/secret") >= 0, "which can be read");
 }
 
+/* Much of it is in every /proc, with the mode and the owner that one of them gave it. */
+static void try_proc(void)
+{
+	static const char *const names[] = { "/proc", "/proc/meminfo", "/proc/sysrq-trigger", "/proc/sys/kernel/hostname",
+					     "/proc/self", "/proc/self/oom_score_adj", "/proc/kcore" };
+	unsigned int bad = 0, i, j;
+
+	for (i = 0; i < CALLS; i++)
+		for (j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+			if (!calls[i].changes || calls[i].last || calls[i].fn(names[j]) < 0)
+				continue;
+			bad++;
+			diag("%s %s", calls[i].name, names[j]);
+		}
+	ok(!bad, "nothing of /proc is changed");
+}
+
 /* From a descriptor of a directory, and by names that take it from there. */
 static void try_descriptors(void)
 {
@@ -358,6 +375,7 @@ static int inside(const char *self)
 	for (unsigned int i = 0; i < CALLS; i++)
 		try_outside(&calls[i]);
 	try_read_only();
+	try_proc();
 	try_descriptors();
 	try_input();
 	try_monitors();
