@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sandbox [--list] [--count N] [--under notify|ptrace|dispatch] NAME - what system calls cost in
+ * sandbox [--list] [--count N] [--trace] [--under notify|ptrace|dispatch] NAME - what system calls cost in
  * a sandbox.
  *
  * It knows nothing of Dune: bench/sandbox.sh runs it under all that it compares. With --under it is itself a
  * sandbox of the kind, which lets all calls pass but bpf(). Ticks are the TSC's: instructions, in the emulated
- * machine.
+ * machine. With --trace the last repetition is what vm/run --trace records.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -93,6 +93,15 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int trace;
+
+/* Where vm/run --trace begins and ends; else it does nothing. */
+static inline void mark(int n, int count)
+{
+	if (trace && n == count - 1)
+		__asm__ volatile("xchg %bx, %bx");
+}
+
 static void measure(unsigned int i, int count)
 {
 	uint64_t *v = malloc((size_t)count * sizeof(*v));
@@ -100,7 +109,9 @@ static void measure(unsigned int i, int count)
 	for (int n = -WARM_UP; n < count; n++) {
 		uint64_t start = ticks();
 
+		mark(n, count);
 		items[i].run();
+		mark(n, count);
 		if (n >= 0)
 			v[n] = ticks() - start;
 	}
@@ -298,7 +309,7 @@ static int under_dispatch(void)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sandbox [--list] [--count N] [--under notify|ptrace|dispatch] NAME\n");
+	fprintf(stderr, "usage: sandbox [--list] [--count N] [--trace] [--under notify|ptrace|dispatch] NAME\n");
 	return 2;
 }
 
@@ -326,6 +337,8 @@ int main(int argc, char **argv)
 		}
 		if (!strcmp(argv[i], "--count") && argv[i + 1])
 			count = atoi(argv[++i]);
+		else if (!strcmp(argv[i], "--trace"))
+			trace = 1;
 		else if (!strcmp(argv[i], "--under") && argv[i + 1])
 			under = argv[++i];
 		else
