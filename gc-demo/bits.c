@@ -53,14 +53,19 @@ static bool none_of_eight(const dune_pte_t *pte)
 	return !(any & DUNE_PTE_D);
 }
 
-static size_t take_2m(uintptr_t p, bool clear, void (*fn)(uintptr_t page))
+/* In the 2 MiB at @p, from page @i to before page @end. */
+static size_t take_2m(uintptr_t p, unsigned int i, unsigned int end, bool clear, void (*fn)(uintptr_t page))
 {
 	dune_pte_t *pte;
 	unsigned int n = entries(p, &pte);
 	size_t set = 0;
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (i % 8 == 0 && n == ENTRIES && none_of_eight(&pte[i])) {
+	if (n < ENTRIES) {
+		i = 0;
+		end = n;
+	}
+	for (; i < end; i++) {
+		if (i % 8 == 0 && i + 8 <= end && none_of_eight(&pte[i])) {
 			i += 7;
 			continue;
 		}
@@ -79,8 +84,11 @@ size_t bits_take(uintptr_t start, size_t len, bool clear, void (*fn)(uintptr_t p
 {
 	size_t set = 0;
 
-	for (uintptr_t p = start; p < start + len; p += SIZE_2M)
-		set += take_2m(p, clear, fn);
+	for (uintptr_t p = start & ~(SIZE_2M - 1); p < start + len; p += SIZE_2M) {
+		uintptr_t first = p < start ? start : p, end = p + SIZE_2M < start + len ? p + SIZE_2M : start + len;
+
+		set += take_2m(p, (first - p) / PAGE, (end - p) / PAGE, clear, fn);
+	}
 	if (set && clear)
 		dune_tlb_flush_all();
 	return set;

@@ -21,6 +21,7 @@ struct gc_options {
 	const char *backend;	/* how writes are noted: see track.h */
 	size_t heap_max;	/* bytes; a multiple of 2 MiB */
 	size_t trigger;		/* bytes allocated before a cycle begins; 0: a sixteenth of heap_max, or as much as lives */
+	bool whole;		/* each cycle marks all that lives; else most look only for what is new, where tracking is for nothing */
 	bool verify;		/* prove each cycle by a second trace; poison what is freed */
 };
 
@@ -39,9 +40,13 @@ int gc_finalizer(void *object, gc_final_fn fn, void *data);
 void gc_thread_begin(void);
 void gc_thread_end(void);
 int gc_spawn(pthread_t *thread, void *(*fn)(void *arg), void *arg);
+/* pthread_join() of such a thread; who waits here costs a stop of the world nothing. */
+int gc_join(pthread_t thread);
 
 /* One whole cycle from now on; returns when it is over. */
 void gc_collect(void);
+/* Likewise, but what is dead since before the last cycle may stay. */
+void gc_collect_new(void);
 
 /* Wait for the end of a cycle that is on its way, if one is. */
 void gc_finish(void);

@@ -5,6 +5,7 @@
 # make gc             gc-demo, gc-libgc (the same workloads on libgc) and their tests
 # make gc-report      run all of it in the emulated machine; the page is build/gc/report.html
 # make check-gc-long  random mutation tests, long; O_DIRECT, on a disk
+# make check-gc-hours random mutation tests for HOURS of an emulated machine's clock
 # make install-gc     gc-demo and its man page; part of make install
 
 GC     := $(B)/gc-demo
@@ -37,11 +38,15 @@ $(B)/bin/gc-libgc: $(GC_PEER) $(addprefix $(GC)/,bits.o hook.o calls.o notes.o s
 	@mkdir -p $(@D); echo "  LINK $@"
 	@$(CC) $(CFLAGS) $^ -o $@ -lpthread -lgc -lexpat -ljson-c
 
-# ---- its tests: the first two need no Dune mode, the others take a backend ------------
-GC_UNIT  := $(addprefix $(B)/tests/unit/gc_,heap calls mutate tracks)
-GC_GUEST := $(addprefix $(B)/tests/guest/gc_,mutate tracks)
-tests: $(GC_UNIT) $(GC_GUEST)
-gc_test = mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(GC_C) -Itests/lib -MF $@.d $(filter %.c %.o %.a,$^) -o $@ -lpthread
+# ---- its tests: the first two need no Dune mode, the others take a backend; loads opens a library ----
+GC_UNIT  := $(addprefix $(B)/tests/unit/gc_,heap calls mutate tracks loads)
+GC_GUEST := $(addprefix $(B)/tests/guest/gc_,mutate tracks loads)
+GC_SLOT  := $(B)/tests/gc_slot.so
+tests: $(GC_UNIT) $(GC_GUEST) $(GC_SLOT)
+gc_test = mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(GC_C) -Itests/lib -MF $@.d $(filter %.c %.o %.a,$^) -o $@ -lpthread -Wl,-rpath,'$$ORIGIN/..'
+$(GC_SLOT): tests/gc/lib/slot.c | $(DEPS)
+	@mkdir -p $(@D); echo "  LINK $@"
+	@$(CC) $(CFLAGS) -fPIC -shared $< -o $@
 $(B)/tests/unit/gc_%: tests/gc/%.c $(GC_CORE) $(GC_END)
 	@$(gc_test)
 $(B)/tests/guest/gc_%: tests/gc/%.c $(GC_CORE) $(GC_END)
@@ -77,15 +82,31 @@ gc-report: user gc
 	@vm/run --kernel $(GC_KERNEL) --timeout 3600 $(GC_BRING) --add gc-demo/runs:/runs -- /bin/sh /runs >$(GC_OUT)/results.json
 	@gc-demo/report $(GC_OUT)/results.json $(B)/bin/gc-demo $(GC_OUT)/report.html
 
-# STEPS= how many changes each thread makes on this machine; a hundredth of it in the emulated one. For hours
-# there, a hundred times as many.
+# STEPS= how many changes each thread makes on this machine; a hundredth of it in the emulated one. Its parts can be run one
+# by one: make check-gc-long-mutate STEPS=4000000. Each says how long it ran by the clock of the machine it ran in.
 STEPS ?= 400000
-check-gc-long: user
+GC_LONG := $(addprefix check-gc-long-,host tracks mutate smp)
+.PHONY: $(GC_LONG)
+check-gc-long: $(GC_LONG)
+check-gc-long-host: user
 	@$(B)/tests/unit/gc_mutate all $(STEPS)
+# O_DIRECT needs a file system with a disk under it.
+check-gc-long-tracks: user
 	@scripts/deps vm apps
 	@vm/run --timeout 36000 --disk apps -- gc_tracks all
+check-gc-long-mutate: user
+	@scripts/deps vm
 	@vm/run --timeout 36000 --kernel 6.12 -- gc_mutate all $$(($(STEPS) / 100))
+check-gc-long-smp: user
+	@scripts/deps vm
 	@vm/run --timeout 36000 --cpus 2 -- gc_mutate dune $$(($(STEPS) / 100))
+# HOURS of the emulated machine's clock, in a machine of 10 million instructions a second: five times as fast as ours goes by.
+HOURS ?= 4
+CPUS ?= 1
+.PHONY: check-gc-hours
+check-gc-hours: user
+	@scripts/deps vm
+	@vm/run --timeout 36000 --ips 10 --cpus $(CPUS) --kernel 6.12 -- gc_mutate dune 4000 $$(($(HOURS) * 60))
 
 clean: clean-gc
 .PHONY: clean-gc

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define GIB	(1UL << 30)
+#define GIB		(1UL << 30)
+#define POPULATE	4	/* blocks; a chunk is a multiple of it */
 
 struct heap heap;
 pthread_mutex_t gc_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -62,6 +63,7 @@ int heap_init(size_t max, bool verify)
 	madvise((void *)heap.lo, max, MADV_NOHUGEPAGE);
 	heap.top = heap.lo;
 	heap.limit = heap.lo + max;
+	heap.size = max;
 	heap.verify = verify;
 	memset(heap.partial, 0xff, sizeof(heap.partial));
 	return 0;
@@ -113,6 +115,8 @@ void heap_shrink(void)
 	}
 	if (heap.free_hint >= heap.nr)
 		heap.free_hint = 0;
+	if (heap.populated > heap.nr)
+		heap.populated = heap.nr;
 }
 
 static uint32_t run_from(uint32_t start, uint32_t end, uint32_t n)
@@ -155,13 +159,21 @@ static void set_state(struct block *b, enum block_state state)
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/* All of a block's pages will be written, soon: one call in place of a fault for each. */
-static void populate(uint32_t i)
+/*
+ * All pages of these blocks will be written, soon: one call in place of a fault for each, and for
+ * some more blocks, since those behind come next.
+ */
+static void populate(uint32_t first, uint32_t n)
 {
 	static bool refused;
+	uint32_t end = (first + n + POPULATE - 1) & ~(POPULATE - 1);
 
-	if (!refused && heap.block[i].clean)
-		refused = madvise((void *)block_address(i), BLOCK_SIZE, MADV_POPULATE_WRITE);
+	if (refused || first + n <= heap.populated)
+		return;
+	if (first < heap.populated)
+		first = heap.populated;
+	refused = madvise((void *)block_address(first), (size_t)(end - first) * BLOCK_SIZE, MADV_POPULATE_WRITE);
+	heap.populated = end;
 }
 
 static uint32_t small_new(int class, bool leaf)
@@ -171,7 +183,7 @@ static uint32_t small_new(int class, bool leaf)
 
 	if (i == NO_BLOCK)
 		return i;
-	populate(i);
+	populate(i, 1);
 	b = &heap.block[i];
 	b->class = class;
 	b->leaf = leaf;
@@ -201,6 +213,7 @@ void *heap_large(size_t size, bool leaf)
 
 	if (i == NO_BLOCK)
 		return NULL;
+	populate(i, n);
 	clear_run(i, n);
 	b = &heap.block[i];
 	b->leaf = leaf;
@@ -215,7 +228,7 @@ void *heap_large(size_t size, bool leaf)
 		heap.block[i + k].epoch = heap.epoch;
 		set_state(&heap.block[i + k], BLOCK_REST);
 	}
-	heap.since += (size_t)n * BLOCK_SIZE;
+	heap.allocated += (size_t)n * BLOCK_SIZE;
 	return (void *)block_address(i);
 }
 
@@ -269,7 +282,7 @@ void cache_retire(struct cache *c)
 		c->bytes -= __builtin_popcountll(c->mask) * c->size;
 		c->mask = 0;
 	}
-	heap.since += c->bytes;
+	heap.allocated += c->bytes;
 	/* Cells of it were handed out and given back: their zeroes are not sure any more. */
 	heap.block[c->block].clean = 0;
 	heap.block[c->block].owned = 0;

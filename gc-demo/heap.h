@@ -9,7 +9,8 @@
  *	alloc     one bit for each cell: somebody has it
  *	mark      one bit for each cell: reached in this cycle
  *
- * Sweeping a block is: alloc = mark, mark = 0. A block is swept when its epoch is the heap's.
+ * Sweeping a block is: alloc = mark, mark = 0. A block is swept when its epoch is the heap's. With generations marks stay:
+ * what has one is old, what has none is new since the last cycle.
  *
  * A thread allocates from blocks of its own: it claims what is free in one word of alloc
  * bits at once, and then takes cells from the mask without a lock. What is allocated while marking
@@ -54,16 +55,20 @@ enum phase { PHASE_IDLE, PHASE_MARK };
 
 struct heap {
 	uintptr_t lo, top, limit;
+	size_t size;			/* limit - lo */
 	struct block *block;
 	uint64_t (*alloc)[MAP_WORDS], (*mark)[MAP_WORDS];
 	uint32_t nr;			/* blocks below top */
 	uint32_t epoch;
 	enum phase phase;
+	bool closed;			/* a stop is near: who wants cells waits */
 	uint32_t nr_free, free_hint;
+	uint32_t populated;		/* blocks below have their memory */
 	uint32_t partial[CLASSES][KINDS];
 	uint32_t cursor[CLASSES][KINDS], sweep_cursor;
-	size_t since;			/* bytes handed to caches since the last cycle began */
+	size_t allocated;		/* bytes handed to caches, ever */
 	size_t trigger, trigger_min, live;
+	bool generations;
 	bool verify;
 };
 
@@ -101,33 +106,31 @@ struct object {
 };
 
 /*
- * The object that @p points into; false: none. May be asked while threads allocate. Here, because the marker
- * does little else.
+ * The object that @p points into; false: none. May be asked while threads allocate: above top blocks are free, too. Here,
+ * because the marker does little else.
  */
 static inline bool heap_find(uintptr_t p, struct object *o)
 {
-	uint32_t i = (p - heap.lo) >> BLOCK_SHIFT;
-	const struct block *b;
+	uintptr_t offset = p - heap.lo;
+	uint32_t i = offset >> BLOCK_SHIFT;
+	const struct block *b = &heap.block[i];
+	enum block_state state;
 
-	if (p - heap.lo >= __atomic_load_n(&heap.top, __ATOMIC_ACQUIRE) - heap.lo)
+	if (offset >= heap.size)
 		return false;
-	b = &heap.block[i];
-	switch (__atomic_load_n(&b->state, __ATOMIC_ACQUIRE)) {
-	case BLOCK_SMALL:
-		o->cell = cell_of(b, p & (BLOCK_SIZE - 1));
+	state = __atomic_load_n(&b->state, __ATOMIC_ACQUIRE);
+	if (__builtin_expect(state == BLOCK_SMALL, 1)) {
+		o->cell = cell_of(b, offset & (BLOCK_SIZE - 1));
 		if (o->cell >= b->cells)
 			return false;
 		o->size = b->size;
-		break;
-	case BLOCK_REST:
-		i -= b->run;
+	} else if (state != BLOCK_FREE) {
+		if (state == BLOCK_REST)
+			i -= b->run;
 		b = &heap.block[i];
-		/* fall through */
-	case BLOCK_LARGE:
 		o->cell = 0;
 		o->size = b->bytes;
-		break;
-	default:
+	} else {
 		return false;
 	}
 	o->block = i;
@@ -152,5 +155,6 @@ void sweep_block(uint32_t b);
 void sweep_reset(void);				/* a cycle ended: nothing is swept */
 uint32_t sweep_for(int class, bool leaf);	/* a swept block with free cells, or NO_BLOCK */
 bool sweep_some(uint32_t blocks);		/* false: all are swept */
+#define SWEEP_BATCH	16
 
 #endif

@@ -3,8 +3,8 @@
  * gc-libgc: the workloads of gc-demo on libgc, the Boehm collector, unmodified.
  *
  *	--mode full		it stops the world to mark
- *	--mode incremental	its incremental mode, with its own write tracking (mprotect())
- *	--mode dune		its incremental mode, told of writes by the page tables of Dune mode
+ *	--mode incremental	its incremental mode, with its own write tracking: Linux's soft-dirty bits, else mprotect()
+ *	--mode dune		its incremental mode, with soft-dirty bits that are those of Dune mode's page tables
  *
  * The first two also run under dune-run.
  */
@@ -23,7 +23,6 @@ static struct {
 	bool json;
 } opt = { .workload = "gcbench", .mode = "incremental", .threads = 1, .heap = 64 };
 
-static bool with_dune;
 static uint64_t stopped_at, cycles;
 
 static void on_event(GC_EventType event)
@@ -34,10 +33,6 @@ static void on_event(GC_EventType event)
 		break;
 	case GC_EVENT_PRE_STOP_WORLD:
 		stopped_at = ticks();
-		break;
-	case GC_EVENT_POST_STOP_WORLD:
-		if (with_dune)
-			libgc_dirty_report();
 		break;
 	case GC_EVENT_POST_START_WORLD:
 		stats_pause(ticks() - stopped_at);
@@ -55,10 +50,10 @@ static int fail(const char *what, const char *why)
 
 static int start(void)
 {
+	bool with_dune = !strcmp(opt.mode, "dune");
 	const char *why = NULL;
 	int err;
 
-	with_dune = !strcmp(opt.mode, "dune");
 	if (!with_dune && strcmp(opt.mode, "full") && strcmp(opt.mode, "incremental"))
 		return fail(opt.mode, "no such --mode: full, incremental, dune");
 	if (with_dune)
@@ -68,18 +63,12 @@ static int start(void)
 	/* One marker, as the collector it is compared with. */
 	setenv("GC_MARKERS", "1", 1);
 	GC_set_on_collection_event(on_event);
-	GC_set_manual_vdb_allowed(with_dune);
 	GC_INIT();
 	GC_set_max_heap_size(opt.heap << 20);
-	err = with_dune ? libgc_dirty_start() : 0;
-	if (err)
-		return fail("the heap's page tables", strerror(-err));
-	if (strcmp(opt.mode, "full"))
+	if (!strcmp(opt.mode, "incremental"))
 		GC_enable_incremental();
-	/* All of what was just split is dirty. One thread runs: it is as if the world was stopped. */
-	if (with_dune)
-		libgc_dirty_report();
-	return 0;
+	err = with_dune ? libgc_dirty_start() : 0;
+	return err ? fail("libgc's write tracking", strerror(-err)) : 0;
 }
 
 static int run(struct json_object *o, const struct workload *w)
@@ -101,6 +90,8 @@ static int run(struct json_object *o, const struct workload *w)
 	result_add(o, "cycles", cycles);
 	json_object_object_add(o, "pauses",
 			       result_pauses(stats.pause, stats.pauses < MAX_SAMPLES ? stats.pauses : MAX_SAMPLES, stats.pauses));
+	result_add_text(tracking, "by", strcmp(opt.mode, "full") == 0 ? "nothing" :
+			GC_incremental_protection_needs() ? "mprotect" : "soft-dirty bits");
 	result_add(tracking, "dirty", libgc_dirty.pages);
 	result_add(tracking, "collect", libgc_dirty.ticks);
 	json_object_object_add(o, "tracking", tracking);

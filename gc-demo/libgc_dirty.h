@@ -2,9 +2,13 @@
 /*
  * Dune's dirty bits for libgc, the Boehm collector, as Debian has it.
  *
- * libgc can leave write tracking to its client (GC_set_manual_vdb_allowed()): the client says
- * which objects it changed. Here the CPU is that client: when libgc has stopped the world, and before
- * it looks at its dirty table, each page with its D bit set is reported, and the bits are cleared.
+ * libgc's incremental mode learns from Linux's soft-dirty bits what was written. While the world stands still it
+ *
+ *	read()s /proc/PID/pagemap, where bit 55 says that a page was written,
+ *	write()s "4\n" to /proc/PID/clear_refs, which clears these bits.
+ *
+ * Here open(), lseek(), read() and write() are the program's own: on these two files they answer from the
+ * D bits of the process's page tables, and clear those. All else goes to Linux.
  */
 #ifndef GC_LIBGC_DIRTY_H
 #define GC_LIBGC_DIRTY_H
@@ -13,17 +17,16 @@
 #include <stdint.h>
 
 struct libgc_dirty {
-	uint64_t pages;		/* reported */
-	uint64_t ticks;
+	uint64_t pages;		/* whose bits were set */
+	uint64_t ticks;		/* in these calls */
+	uint64_t clears;
 };
 
 extern struct libgc_dirty libgc_dirty;
 
 /* Before GC_INIT(); NULL, or why not. */
 const char *libgc_dirty_init(void);
-/* After it. 0, or -errno. */
+/* After it; enables libgc's incremental mode. 0, or -errno. */
 int libgc_dirty_start(void);
-/* The world is stopped. */
-void libgc_dirty_report(void);
 
 #endif

@@ -19,7 +19,7 @@
 static struct {
 	const char *workload, *backend, *plot, *from;
 	unsigned long threads, heap, size, trigger, dirty;
-	bool json, verify, tracking;
+	bool json, verify, tracking, whole;
 } opt = { .workload = "gcbench", .backend = "dune", .threads = 1, .heap = 64, .dirty = 10 };
 
 static void usage(FILE *f)
@@ -34,6 +34,7 @@ static void usage(FILE *f)
 		"  --heap MIB      the heap's largest size (default 64)\n"
 		"  --size N        how much the workload does\n"
 		"  --trigger KIB   how much is allocated until a cycle begins (default: a 16th of the heap)\n"
+		"  --whole         every cycle marks all that lives; with dune most look only for what is new\n"
 		"  --verify        prove each cycle by a second trace; poison what is freed\n"
 		"  --tracking      no workload: what write tracking alone costs\n"
 		"  --dirty N       of 1000 pages, for --tracking (default 10)\n"
@@ -98,6 +99,7 @@ static void add_figures(struct json_object *o, uint64_t total)
 
 	result_add(o, "ticks", total);
 	result_add(o, "cycles", stats.cycles);
+	result_add(o, "cycles_young", stats.young);
 	json_object_object_add(o, "pauses", result_pauses(stats.pause, n, stats.pauses));
 	json_object_object_add(o, "stalls", waits_result(stats.stalls, stats.stall_ticks, stats.stall_max));
 	json_object_object_add(o, "paces", waits_result(stats.paces, stats.pace_ticks, stats.pace_max));
@@ -131,7 +133,8 @@ static int run_workload(struct json_object *o, const struct workload *w)
 static int run_here(struct json_object *o)
 {
 	struct gc_options options = {
-		.backend = opt.backend, .heap_max = opt.heap << 20, .trigger = opt.trigger << 10, .verify = opt.verify,
+		.backend = opt.backend, .heap_max = opt.heap << 20, .trigger = opt.trigger << 10,
+		.whole = opt.whole, .verify = opt.verify,
 	};
 	const struct workload *w = find_workload(opt.workload);
 
@@ -165,6 +168,8 @@ static void run_self(const char *workload, const char *backend, int to)
 		argv[n++] = (char *)with[i].name;
 		argv[n++] = number[i];
 	}
+	if (opt.whole)
+		argv[n++] = "--whole";
 	if (opt.verify)
 		argv[n++] = "--verify";
 	if (opt.tracking)
@@ -332,7 +337,7 @@ static void parse(int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "workload", 1, NULL, 'w' }, { "backend", 1, NULL, 'b' }, { "threads", 1, NULL, 't' },
-		{ "heap", 1, NULL, 'H' }, { "size", 1, NULL, 's' }, { "trigger", 1, NULL, 'g' }, { "verify", 0, NULL, 'v' },
+		{ "heap", 1, NULL, 'H' }, { "size", 1, NULL, 's' }, { "trigger", 1, NULL, 'g' }, { "verify", 0, NULL, 'v' }, { "whole", 0, NULL, 'W' },
 		{ "tracking", 0, NULL, 'T' }, { "dirty", 1, NULL, 'd' }, { "json", 0, NULL, 'j' }, { "plot", 1, NULL, 'p' },
 		{ "from", 1, NULL, 'f' }, { "help", 0, NULL, 'h' }, { 0 }
 	};
@@ -348,6 +353,7 @@ static void parse(int argc, char **argv)
 		case 'g': opt.trigger = number("trigger", optarg, 64, 1UL << 26); break;
 		case 'd': opt.dirty = number("dirty", optarg, 1, 1000); break;
 		case 'v': opt.verify = true; break;
+		case 'W': opt.whole = true; break;
 		case 'T': opt.tracking = true; break;
 		case 'j': opt.json = true; break;
 		case 'p': opt.plot = optarg; break;

@@ -25,35 +25,39 @@ int mark_init(void)
 	return stack == MAP_FAILED ? -1 : 0;
 }
 
-/* True: it was not marked before. */
-static bool set_mark(uint32_t block, uint32_t cell)
+/* True: it was not marked before. Nobody else sets marks; others clear some in the same word. */
+static inline bool set_mark(uint32_t block, uint32_t cell)
 {
 	uint64_t bit = 1ULL << cell % 64, *word = &heap.mark[block][cell / 64];
 
 	if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit)
 		return false;
-	return !(__atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit);
+	__atomic_or_fetch(word, bit, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* What the marker does for each word. @at: where its stack ends now. */
+static inline __attribute__((always_inline)) struct todo *mark_one(uintptr_t p, struct todo *at)
+{
+	struct object o;
+
+	if (p - heap.lo < heap.size && heap_find(p, &o) && set_mark(o.block, o.cell) && !o.leaf)
+		*at++ = (struct todo){ o.start, o.size };
+	return at;
 }
 
 void mark_word(uintptr_t p)
 {
-	struct object o;
-
-	if (!heap_find(p, &o) || !set_mark(o.block, o.cell) || o.leaf)
-		return;
-	*top++ = (struct todo){ o.start, o.size };
+	top = mark_one(p, top);
 }
 
-static void mark_words(uintptr_t start, uintptr_t end)
+static inline __attribute__((always_inline)) void mark_words(uintptr_t start, uintptr_t end)
 {
-	uintptr_t lo = heap.lo, size = heap.limit - lo;
+	struct todo *at = top;
 
-	for (uintptr_t p = start; p + 8 <= end; p += 8) {
-		uintptr_t word = __atomic_load_n((uintptr_t *)p, __ATOMIC_RELAXED);
-
-		if (word - lo < size)
-			mark_word(word);
-	}
+	for (uintptr_t p = start; p + 8 <= end; p += 8)
+		at = mark_one(__atomic_load_n((uintptr_t *)p, __ATOMIC_RELAXED), at);
+	top = at;
 }
 
 /*
@@ -65,6 +69,7 @@ static inline bool any_of_eight(uintptr_t p, __m128i shift, __m128i like)
 	const __m128i *w = (const __m128i *)p;
 	__m128i found = _mm_setzero_si128();
 
+#pragma GCC unroll 4
 	for (int i = 0; i < 4; i++)
 		found = _mm_or_si128(found, _mm_cmpeq_epi32(_mm_srl_epi64(_mm_loadu_si128(w + i), shift), like));
 	return _mm_movemask_epi8(found);
@@ -90,19 +95,28 @@ void mark_range(uintptr_t start, uintptr_t end)
 	mark_words(start, end);
 }
 
-void mark_drain(void)
+bool mark_some(size_t bytes)
 {
-	uint64_t next = stats.scanned_bytes + STEP;
+	uint64_t before = stats.scanned_bytes;
 
-	while (top > stack) {
+	while (top > stack && stats.scanned_bytes - before < bytes) {
 		struct todo t = *--top;
 
-		mark_range(t.start, t.start + t.size);
-		if (stats.scanned_bytes >= next) {
-			next = stats.scanned_bytes + STEP;
-			mark_progress();
+		/* most are: without a call */
+		if (t.size < 64) {
+			stats.scanned_bytes += t.size;
+			mark_words(t.start, t.start + t.size);
+		} else {
+			mark_range(t.start, t.start + t.size);
 		}
 	}
+	return top > stack;
+}
+
+void mark_drain(void)
+{
+	while (mark_some(STEP))
+		mark_progress();
 }
 
 /* ---- Again, by pages ------------------------------------------------------------------ */
@@ -125,9 +139,14 @@ static void mark_page_small(uint32_t i, const struct block *b, uintptr_t page)
 
 	if (last >= b->cells)
 		last = b->cells - 1;
-	for (uint32_t c = cell_of(b, page - base); c <= last; c++)
-		if (bit_get(heap.mark[i], c))
+	for (uint32_t c = cell_of(b, page - base); c <= last; c++) {
+		uint64_t rest = __atomic_load_n(&heap.mark[i][c / 64], __ATOMIC_RELAXED) >> c % 64;
+
+		/* most pages are new, and have none */
+		c += rest ? (uint32_t)__builtin_ctzll(rest) : 63 - c % 64;
+		if (rest && c <= last)
 			mark_part(base + (uintptr_t)c * b->size, b->size, page);
+	}
 }
 
 /* What is not marked will be looked into when it is: nothing of it was read yet. */

@@ -29,7 +29,7 @@ static inline void *mem_zeroed_leaf(size_t n)
 #define mem_alloc_leaf(n)	gc_alloc_leaf(n)
 #define mem_realloc(p, n)	gc_realloc(p, n)
 #define mem_spawn(t, fn, arg)	gc_spawn(t, fn, arg)
-#define mem_join(t)		pthread_join(t, NULL)
+#define mem_join(t)		gc_join(t)
 #endif
 
 struct job {

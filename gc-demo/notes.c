@@ -6,12 +6,11 @@
 #define PAGE_SHIFT	12
 
 __thread struct notes *notes_mine;
-uintptr_t notes_lo, notes_hi;
-uint8_t *notes_page;
 
 static struct notes *pool;	/* not in a data segment, where what is noted would be roots */
-static uint8_t some;		/* a byte of notes_page may be set */
-static uint8_t anywhere;	/* a call ended that may have written anywhere */
+static uint32_t pool_used;	/* nobody ever had those behind */
+static struct notes_area area[NOTES_AREAS];
+static uint32_t areas;
 
 int notes_init(void)
 {
@@ -26,13 +25,36 @@ int notes_init(void)
 	return 0;
 }
 
+struct notes_area *notes_watch(uintptr_t lo, uintptr_t hi, uint8_t *page)
+{
+	struct notes_area *a = &area[areas];
+
+	if (areas == NOTES_AREAS)
+		return NULL;
+	*a = (struct notes_area){ .lo = lo, .hi = hi, .page = page };
+	__atomic_store_n(&areas, areas + 1, __ATOMIC_SEQ_CST);
+	return a;
+}
+
+/* Before it has ranges it is among those that are looked at. */
+static void show(uint32_t upto)
+{
+	uint32_t used = __atomic_load_n(&pool_used, __ATOMIC_RELAXED);
+
+	while (used < upto &&
+	       !__atomic_compare_exchange_n(&pool_used, &used, upto, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+}
+
 struct notes *notes_take(void)
 {
-	for (int i = 0; pool && i < NOTES_THREADS; i++) {
+	for (uint32_t i = 0; pool && i < NOTES_THREADS; i++) {
 		uint32_t no = 0;
 
-		if (__atomic_compare_exchange_n(&pool[i].used, &no, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&pool[i].used, &no, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+			show(i + 1);
 			return &pool[i];
+		}
 	}
 	return NULL;
 }
@@ -43,36 +65,50 @@ void notes_give(struct notes *n)
 	__atomic_store_n(&n->used, 0, __ATOMIC_RELEASE);
 }
 
+static uint32_t nr_areas(void) { return __atomic_load_n(&areas, __ATOMIC_ACQUIRE); }
+
 void notes_lost(void)
 {
-	__atomic_store_n(&anywhere, 1, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < nr_areas(); i++)
+		__atomic_store_n(&area[i].anywhere, 1, __ATOMIC_RELEASE);
 }
 
-static size_t first_page(uintptr_t start) { return (start - notes_lo) >> PAGE_SHIFT; }
-
-static void note_pages(uint8_t *page, uintptr_t start, uintptr_t end)
+/* Of pages before @hi. True: some are in the area. */
+static bool note_pages(const struct notes_area *a, uint8_t *page, uintptr_t hi, uintptr_t start, uintptr_t end)
 {
-	for (size_t p = first_page(start); p <= first_page(end - 1); p++)
+	if (start < a->lo)
+		start = a->lo;
+	if (end > hi)
+		end = hi;
+	if (start >= end)
+		return false;
+	for (size_t p = (start - a->lo) >> PAGE_SHIFT; p <= (end - 1 - a->lo) >> PAGE_SHIFT; p++)
 		__atomic_store_n(&page[p], 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void note_range(uintptr_t start, uintptr_t end)
+{
+	for (uint32_t i = 0; i < nr_areas(); i++) {
+		struct notes_area *a = &area[i];
+
+		/* Last: whoever takes it finds the bytes. */
+		if (note_pages(a, a->page, a->hi, start, end))
+			__atomic_store_n(&a->some, 1, __ATOMIC_RELEASE);
+	}
 }
 
 void notes_page_add(uintptr_t start, size_t len)
 {
-	uintptr_t end = start + len;
-
-	if (!len || start < notes_lo || end > notes_hi)
-		return;
-	note_pages(notes_page, start, end);
-	/* Last: whoever takes it finds the bytes. */
-	__atomic_store_n(&some, 1, __ATOMIC_RELEASE);
+	note_range(start, start + len);
 }
 
 void notes_drop(struct notes *n)
 {
 	if (n->all)
-		__atomic_store_n(&anywhere, 1, __ATOMIC_RELEASE);
+		notes_lost();
 	for (uint32_t i = 0; i < n->nr; i++)
-		notes_page_add(n->range[i].start, n->range[i].end - n->range[i].start);
+		note_range(n->range[i].start, n->range[i].end);
 	__atomic_store_n(&n->nr, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&n->all, false, __ATOMIC_RELEASE);
 }
@@ -88,11 +124,7 @@ void notes_add(struct notes *n, uintptr_t start, size_t len)
 
 	if (end < start)
 		end = UINTPTR_MAX;
-	if (start < notes_lo)
-		start = notes_lo;
-	if (end > notes_hi)
-		end = notes_hi;
-	if (start >= end)
+	if (start == end)
 		return;
 	if (n->nr == NOTES_MAX) {
 		notes_any(n);
@@ -103,56 +135,47 @@ void notes_add(struct notes *n, uintptr_t start, size_t len)
 	__atomic_store_n(&n->nr, n->nr + 1, __ATOMIC_RELEASE);
 }
 
-static bool collect_ranges(uint8_t *page, size_t pages)
+bool notes_ranges(const struct notes_area *a, uint8_t *page, size_t pages)
 {
+	const struct notes *end = pool + __atomic_load_n(&pool_used, __ATOMIC_ACQUIRE);
+	uintptr_t hi = a->lo + (pages << PAGE_SHIFT);
 	bool any = false;
 
-	for (struct notes *n = pool; n && n < pool + NOTES_THREADS; n++) {
+	for (const struct notes *n = pool; n < end; n++) {
 		uint32_t nr = __atomic_load_n(&n->nr, __ATOMIC_ACQUIRE);
 
 		any |= __atomic_load_n(&n->all, __ATOMIC_ACQUIRE);
-		for (uint32_t i = 0; i < nr; i++) {
-			uintptr_t end = n->range[i].end, top = notes_lo + (pages << PAGE_SHIFT);
-
-			/* It is being replaced: its pages were noted before, and are looked at after. */
-			if (end > top)
-				end = top;
-			if (n->range[i].start < end)
-				note_pages(page, n->range[i].start, end);
-		}
+		/* One may be being replaced: its pages were noted before, and are looked at after. */
+		for (uint32_t i = 0; i < nr; i++)
+			note_pages(a, page, hi, n->range[i].start, n->range[i].end);
 	}
 	return any;
 }
 
-void notes_ranges(uint8_t *page, size_t pages)
-{
-	collect_ranges(page, pages);
-}
-
-static void collect_eight(uint8_t *page, size_t first)
+static void collect_eight(struct notes_area *a, uint8_t *page, size_t first)
 {
 	for (size_t p = first; p < first + 8; p++)
-		if (__atomic_load_n(&notes_page[p], __ATOMIC_RELAXED) &&
-		    __atomic_exchange_n(&notes_page[p], 0, __ATOMIC_ACQUIRE))
+		if (__atomic_load_n(&a->page[p], __ATOMIC_RELAXED) &&
+		    __atomic_exchange_n(&a->page[p], 0, __ATOMIC_ACQUIRE))
 			page[p] = 1;
 }
 
 /* Most are zero: eight are looked at together. @first and @pages are multiples of it. */
-bool notes_collect(uint8_t *page, size_t first, size_t pages)
+bool notes_collect(struct notes_area *a, uint8_t *page, size_t first, size_t pages)
 {
-	bool any = collect_ranges(page, pages);
+	bool any = notes_ranges(a, page, pages);
 
-	if (__atomic_exchange_n(&some, 0, __ATOMIC_ACQ_REL))
+	if (__atomic_exchange_n(&a->some, 0, __ATOMIC_ACQ_REL))
 		for (size_t p = first; p < pages; p += 8)
-			if (__atomic_load_n((const uint64_t *)&notes_page[p], __ATOMIC_RELAXED))
-				collect_eight(page, p);
-	return __atomic_exchange_n(&anywhere, 0, __ATOMIC_ACQ_REL) || any;
+			if (__atomic_load_n((const uint64_t *)&a->page[p], __ATOMIC_RELAXED))
+				collect_eight(a, page, p);
+	return __atomic_exchange_n(&a->anywhere, 0, __ATOMIC_ACQ_REL) || any;
 }
 
-void notes_clear(size_t pages)
+void notes_clear(struct notes_area *a, size_t pages)
 {
-	__atomic_store_n(&anywhere, 0, __ATOMIC_RELEASE);
-	for (size_t p = 0; __atomic_load_n(&some, __ATOMIC_ACQUIRE) && p < pages; p++)
-		if (notes_page[p])
-			__atomic_store_n(&notes_page[p], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->anywhere, 0, __ATOMIC_RELEASE);
+	for (size_t p = 0; __atomic_load_n(&a->some, __ATOMIC_ACQUIRE) && p < pages; p++)
+		if (a->page[p])
+			__atomic_store_n(&a->page[p], 0, __ATOMIC_RELAXED);
 }

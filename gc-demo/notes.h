@@ -20,19 +20,28 @@
 
 #define NOTES_MAX	16	/* ranges of a call */
 #define NOTES_THREADS	256	/* that make calls at the same time */
+#define NOTES_AREAS	32
 
 struct notes {
 	uint32_t used;
 	uint32_t nr;			/* ranges; read with acquire */
 	bool all;			/* somewhere, nobody knows where */
-	struct { uintptr_t start, end; } range[NOTES_MAX];
+	struct { uintptr_t start, end; } range[NOTES_MAX];	/* anywhere: an area may be watched from now on */
+};
+
+/* Where it matters. Areas may overlap; one stays for good, for threads look at them at any time. */
+struct notes_area {
+	uintptr_t lo, hi;
+	uint8_t *page;			/* a byte for each page: written by a call that is over */
+	uint8_t some;			/* one of them may be set */
+	uint8_t anywhere;		/* a call ended that may have written anywhere */
 };
 
 extern __thread struct notes *notes_mine;
-extern uintptr_t notes_lo, notes_hi;	/* only what lies in here is noted */
-extern uint8_t *notes_page;		/* a byte for each page from notes_lo on */
 
 int notes_init(void);
+/* @page has a byte for each page, and they are zero. NULL: there are too many. One thread at a time. */
+struct notes_area *notes_watch(uintptr_t lo, uintptr_t hi, uint8_t *page);
 struct notes *notes_take(void);		/* NULL: there are too many */
 void notes_give(struct notes *n);
 void notes_lost(void);			/* a call is made that nobody has notes for: it may write anywhere */
@@ -42,9 +51,10 @@ void notes_add(struct notes *n, uintptr_t start, size_t len);
 void notes_any(struct notes *n);
 void notes_page_add(uintptr_t start, size_t len);	/* written at once, by nobody's call */
 
-/* What is noted now, from page @first on; @page gets a byte for each. True: anything may have been written. */
-bool notes_collect(uint8_t *page, size_t first, size_t pages);
-void notes_ranges(uint8_t *page, size_t pages);	/* of calls and foreign writers at this moment */
-void notes_clear(size_t pages);		/* forget pages; ranges of calls stay */
+/* What is noted now, from page @first on, and forget it; @page gets a byte for each. True: anything may have been written. */
+bool notes_collect(struct notes_area *a, uint8_t *page, size_t first, size_t pages);
+/* Likewise, but only the ranges of calls and foreign writers at this moment. */
+bool notes_ranges(const struct notes_area *a, uint8_t *page, size_t pages);
+void notes_clear(struct notes_area *a, size_t pages);	/* forget pages; ranges of calls stay */
 
 #endif

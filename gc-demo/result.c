@@ -89,6 +89,7 @@ unsigned long result_number(const char *program, const char *option, const char 
 static const struct row { const char *title, *path; } rows[] = {
 	{ "total, ticks", "ticks" },
 	{ "cycles", "cycles" },
+	{ "  for what is new only", "cycles_young" },
 	{ "pauses", "pauses.n" },
 	{ "  shortest, ticks", "pauses.min" },
 	{ "  median", "pauses.median" },

@@ -3,6 +3,7 @@
 #include "mark.h"
 #include "stats.h"
 #include "world.h"
+#include "written.h"
 #include <link.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 
 static struct range segment[MAX_SEGMENTS];
 static unsigned int nr_segments;
+pthread_mutex_t roots_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void add_segment(uintptr_t start, uintptr_t end)
 {
@@ -83,7 +85,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-void roots_refresh(void)
+static void refresh(void)
 {
 	nr_segments = 0;
 	dl_iterate_phdr(add_object, NULL);
@@ -93,10 +95,46 @@ void roots_refresh(void)
 	}
 }
 
+struct fixed {
+	bool (*fn)(bool arg);
+	bool arg, result;
+};
+
+/* The loader calls this with its lock; the same thread may take it once more. */
+static int with_loaders_lock(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct fixed *f = arg;
+
+	refresh();
+	f->result = f->fn(f->arg);
+	return 1;
+}
+
+bool roots_fixed(bool (*fn)(bool arg), bool arg)
+{
+	struct fixed f = { .fn = fn, .arg = arg };
+
+	pthread_mutex_lock(&roots_lock);
+	dl_iterate_phdr(with_loaders_lock, &f);
+	pthread_mutex_unlock(&roots_lock);
+	return f.result;
+}
+
 void roots_data(root_fn fn)
 {
 	for (unsigned int i = 0; i < nr_segments; i++)
 		fn(segment[i].start, segment[i].end);
+	final_roots(fn);
+}
+
+void roots_arm(void)
+{
+	written_arm(segment, nr_segments);
+}
+
+void roots_written(root_fn fn)
+{
+	written_since(segment, nr_segments, fn);
 	final_roots(fn);
 }
 

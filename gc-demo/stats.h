@@ -24,6 +24,7 @@ struct pause { uint64_t part[PAUSE_PARTS]; };
 struct gc_stats {
 	uint64_t start;
 	uint64_t cycles, shrunk;
+	uint64_t young;				/* cycles that looked only for what is new */
 	uint64_t scanned_bytes;			/* by marking from the roots on */
 	uint64_t rescanned, rescanned_pause;	/* pages; those in the final pause */
 	uint64_t dirty;				/* pages that a backend gave */

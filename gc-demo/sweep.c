@@ -35,7 +35,8 @@ static uint32_t sweep_small(uint32_t i, struct block *b)
 		poison(i, b);
 	for (uint32_t w = 0; w < (b->cells + 63) / 64; w++) {
 		heap.alloc[i][w] = heap.mark[i][w];
-		heap.mark[i][w] = 0;
+		if (!heap.generations)
+			heap.mark[i][w] = 0;
 		live += __builtin_popcountll(heap.alloc[i][w]);
 	}
 	b->clean = 0;
@@ -58,7 +59,8 @@ static bool sweep(uint32_t i)
 		return live && live < b->cells;
 	case BLOCK_LARGE:
 		if (heap.mark[i][0]) {
-			heap.mark[i][0] = 0;
+			if (!heap.generations)
+				heap.mark[i][0] = 0;
 			heap.live += (size_t)b->run * BLOCK_SIZE;
 		} else {
 			heap.alloc[i][0] = 0;

@@ -5,14 +5,28 @@
 #include "notes.h"
 #include "stats.h"
 #include <string.h>
+#include <sys/mman.h>
 
 const struct track *const track_all[] = {
 	&track_none, &track_mprotect, &track_softdirty, &track_uffd, &track_dune, NULL
 };
 const struct track *track;
 
-static uint8_t *taken;		/* a byte for each page; the second half of notes_page */
+struct notes_area *track_notes;
+static uint8_t *taken;		/* a byte for each page */
 static size_t taken_pages;
+
+int track_start(void)
+{
+	size_t pages = (heap.limit - heap.lo) >> PAGE_SHIFT;
+	uint8_t *bytes = mmap(NULL, 2 * pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (bytes == MAP_FAILED)
+		return -1;
+	taken = bytes + pages;
+	track_notes = notes_watch(heap.lo, heap.limit, bytes);
+	return track_notes ? 0 : -1;
+}
 
 const struct track *track_find(const char *name)
 {
@@ -40,7 +54,7 @@ void track_arm(void)
 {
 	uint64_t t = ticks();
 
-	notes_clear(heap_pages());
+	notes_clear(track_notes, heap_pages());
 	if (track->arm)
 		track->arm(heap.lo, heap_pages() << PAGE_SHIFT);
 	stats.arm_ticks += ticks() - t;
@@ -57,11 +71,9 @@ void track_take(bool last)
 	uint64_t t = ticks();
 	bool all;
 
-	if (!taken)
-		taken = notes_page + ((heap.limit - heap.lo) >> PAGE_SHIFT);
 	taken_pages = heap_pages();
 	/* The calls' ranges first: when one is being replaced its pages are found after it. */
-	all = notes_collect(taken, 0, taken_pages);
+	all = notes_collect(track_notes, taken, 0, taken_pages);
 	if (track->collect)
 		track->collect(heap.lo, taken_pages << PAGE_SHIFT, !last, take_page);
 	if (all)
@@ -70,32 +82,23 @@ void track_take(bool last)
 	stats.collects++;
 }
 
-size_t track_taken(void)
+bool track_each(track_fn fn, size_t bytes)
 {
-	size_t n = 0;
+	uint64_t before = stats.scanned_bytes, eight;
 
 	for (size_t p = 0; p < taken_pages; p += 8) {
-		uint64_t eight;
-
-		memcpy(&eight, taken + p, 8);
-		n += __builtin_popcountll(eight);	/* each byte is 0 or 1 */
-	}
-	return n;
-}
-
-void track_each(track_fn fn)
-{
-	for (size_t p = 0; p < taken_pages; p += 8) {
-		uint64_t eight;
-
 		/* The heap's size is a multiple of it. */
 		memcpy(&eight, taken + p, 8);
-		for (int i = 0; eight && i < 8; i++)
-			if (taken[p + i]) {
-				taken[p + i] = 0;
-				stats.dirty++;
-				fn(heap.lo + ((p + i) << PAGE_SHIFT));
-			}
+		for (int i = 0; eight && i < 8; i++) {
+			if (!taken[p + i])
+				continue;
+			if (stats.scanned_bytes - before >= bytes)
+				return true;
+			taken[p + i] = 0;
+			stats.dirty++;
+			fn(heap.lo + ((p + i) << PAGE_SHIFT));
+		}
 	}
 	taken_pages = 0;
+	return false;
 }

@@ -27,6 +27,7 @@ struct track {
 	const char *name;
 	bool concurrent;	/* marking may run beside the program */
 	bool rearm;		/* collect(true) loses no write while threads run */
+	bool free_writes;	/* a first write costs nothing: pages may stay armed between cycles */
 	bool in_stop;		/* it takes no lock, either, that a stopped thread may hold */
 	/* Why it cannot be used here, in words; NULL if it can. Called once, before there is a heap. */
 	const char *(*init)(void);
@@ -37,13 +38,18 @@ struct track {
 	void (*collect)(uintptr_t start, size_t len, bool rearm, track_fn fn);
 	void (*foreign)(uintptr_t start, size_t len);	/* let others write there */
 	void (*after_fork)(void);
+	/* Data segments are to be armed and collected as well; 0, or -errno. NULL: of these it can tell nothing. */
+	int (*watch)(uintptr_t start, size_t len);
 	const char *(*thread)(void);			/* why the calling thread may not use the heap, or NULL */
 };
 
 extern const struct track track_none, track_mprotect, track_softdirty, track_uffd, track_dune;
 extern const struct track *const track_all[], *track;
 
+extern struct notes_area *track_notes;		/* of the heap */
+
 const struct track *track_find(const char *name);
+int track_start(void);				/* after heap_init(), notes_init() */
 
 void track_extend(uintptr_t start, size_t len);
 void track_retire(uintptr_t start, size_t len);
@@ -51,8 +57,8 @@ void track_retire(uintptr_t start, size_t len);
 void track_arm(void);
 /* Find the dirty pages; @last: the world is stopped, what follows does not matter. */
 void track_take(bool last);
-size_t track_taken(void);		/* how many pages are */
-/* Call @fn for each page that was taken. */
-void track_each(track_fn fn);
+
+/* Call @fn for each page that was taken, until it has looked at @bytes: then true, there are more. */
+bool track_each(track_fn fn, size_t bytes);
 
 #endif

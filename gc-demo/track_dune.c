@@ -77,6 +77,6 @@ static const char *thread(void)
 }
 
 const struct track track_dune = {
-	.name = "dune", .concurrent = true, .rearm = true, .in_stop = true, .init = init, .extend = extend,
-	.retire = retire, .arm = arm, .collect = collect, .thread = thread,
+	.name = "dune", .concurrent = true, .rearm = true, .free_writes = true, .in_stop = true, .init = init, .extend = extend,
+	.retire = retire, .arm = arm, .collect = collect, .watch = bits_split, .thread = thread,
 };

@@ -87,7 +87,7 @@ static void open_foreign(uintptr_t start, size_t len)
 	if (!page)
 		page = map_bytes();
 	memset(page, 0, pages);
-	notes_ranges(page, pages);
+	notes_ranges(track_notes, page, pages);
 	for (size_t p = 0; p < pages; p++)
 		if (page[p])
 			foreign(start + (p << PAGE_SHIFT), PAGE_SIZE);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "mark.h"
 #include "stats.h"
 #include "track.h"
 
@@ -19,6 +20,7 @@
 __thread struct thread *self;
 struct thread *threads;
 
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;	/* a thread did; gc_lock */
 static uint32_t stop_number;	/* odd: the world is to stand still */
 static uint32_t stopped;	/* threads that do */
 static uint64_t moved_at;	/* when the first of them moved again; 0: not yet */
@@ -110,6 +112,15 @@ void world_init(void)
 	sigaction(STOP_SIGNAL, &sa, NULL);
 }
 
+bool world_waits(void)
+{
+	const struct thread *t = threads;
+
+	while (t && __atomic_load_n(&t->waits, __ATOMIC_ACQUIRE))
+		t = t->next;
+	return !t;
+}
+
 void world_stop(void)
 {
 	uint32_t wanted = 0, have;
@@ -148,8 +159,13 @@ static int add_tls(struct dl_phdr_info *info, size_t size, void *arg)
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		uintptr_t start = (uintptr_t)info->dlpi_tls_data;
 
-		if (info->dlpi_phdr[i].p_type == PT_TLS && start && t->nr_tls < MAX_TLS)
-			t->tls[t->nr_tls++] = (struct range){ start, start + info->dlpi_phdr[i].p_memsz };
+		if (info->dlpi_phdr[i].p_type != PT_TLS || !start)
+			continue;
+		if (t->nr_tls == MAX_TLS) {
+			fprintf(stderr, "gc: more than %d libraries with thread-local variables: some roots would not be seen\n", MAX_TLS);
+			abort();
+		}
+		t->tls[t->nr_tls++] = (struct range){ start, start + info->dlpi_phdr[i].p_memsz };
 	}
 	return 0;
 }
@@ -181,7 +197,9 @@ void gc_thread_begin(void)
 	t->pthread = pthread_self();
 	t->tid = gettid();
 	find_stack(t);
+	pthread_mutex_lock(&roots_lock);
 	dl_iterate_phdr(add_tls, t);
+	pthread_mutex_unlock(&roots_lock);
 	for (int c = 0; c < CLASSES; c++)
 		for (int k = 0; k < KINDS; k++)
 			t->cache[c][k].block = NO_BLOCK;
@@ -220,6 +238,7 @@ void gc_thread_end(void)
 	unlink_thread(t);
 	self = NULL;
 	pthread_mutex_unlock(&gc_lock);
+	pthread_cond_broadcast(&ended);
 	free(t);
 }
 
@@ -255,11 +274,31 @@ int gc_spawn(pthread_t *thread, void *(*fn)(void *arg), void *arg)
 	return err;
 }
 
+static bool is_known(pthread_t thread)
+{
+	const struct thread *t = threads;
+
+	while (t && !pthread_equal(t->pthread, thread))
+		t = t->next;
+	return t;
+}
+
+int gc_join(pthread_t thread)
+{
+	world_lock();
+	while (is_known(thread))
+		world_wait(&ended);
+	pthread_mutex_unlock(&gc_lock);
+	return pthread_join(thread, NULL);
+}
+
 /* Only the thread that forked is there. */
 void world_after_fork(void)
 {
+	pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 	struct thread *next;
 
+	ended = cond;
 	for (struct thread *t = threads; t; t = next) {
 		next = t->next;
 		if (t == self)

@@ -37,6 +37,7 @@ void world_init(void);
  */
 void world_lock(void);
 void world_wait(pthread_cond_t *cond);
+bool world_waits(void);			/* all threads do so: it stands still by itself, while gc_lock is held */
 void world_stop(void);			/* with gc_lock; not a thread of @threads itself */
 uint64_t world_start(void);		/* when a thread ran again: another may be first to have the CPU */
 void world_park(void);			/* the calling thread was asked to stop while it was busy */

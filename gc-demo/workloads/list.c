@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A queue as a linked list: what comes in at the end goes out at the front, and is dead then. */
+/*
+ * A queue as a linked list: what comes in at the end goes out at the front, and is dead then. What goes out loses its
+ * link: a stale word somewhere on the stack would keep one item alive, and by the links all that came after it.
+ */
 #include "../mem.h"
 
 #define LENGTH 20000
@@ -20,7 +23,9 @@ static int run(const struct job *job)
 		tail = item;
 		if (in - out <= LENGTH)
 			continue;
-		head = head->next;
+		item = head;
+		head = item->next;
+		item->next = NULL;
 		sum += head->value;
 		out++;
 	}

@@ -11,13 +11,14 @@
 
 static uint8_t page[PAGES], bytes[PAGES];
 static char *area;
+static struct notes_area *watched;
 
 static long noted(void)
 {
 	long n = 0;
 
 	memset(page, 0, PAGES);
-	if (notes_collect(page, 0, PAGES))
+	if (notes_collect(watched, page, 0, PAGES))
 		return -1;
 	for (int i = 0; i < PAGES; i++)
 		n += page[i];
@@ -108,16 +109,14 @@ static void test_many(void)
 	notes_lost();
 	ok(noted() == -1 && noted() == 0, "may write anywhere");
 	notes_add(notes_mine, at(5), 1);
-	notes_clear(PAGES);
+	notes_clear(watched, PAGES);
 	ok_eq(noted(), 1, "forgetting pages forgets no call that runs");
 }
 
 int main(void)
 {
 	area = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	notes_lo = (uintptr_t)area;
-	notes_hi = notes_lo + PAGES * PAGE;
-	notes_page = bytes;
+	watched = notes_watch((uintptr_t)area, (uintptr_t)area + PAGES * PAGE, bytes);
 	if (notes_init())
 		bail("no memory");
 	notes_mine = notes_take();

@@ -30,14 +30,20 @@ static void each_run(const char *self, const char *backend, const char *more)
 		ok(!status, "%s (status %#x)", backend, status);
 }
 
-static void each_backend(const char *more)
+/* What main() of such a test returns: PROGRAM [BACKEND [MORE]...] */
+static int each_main(int argc, char **argv, int (*run)(const char *backend))
 {
-	char self[4096] = "";
+	char self[4096] = "", more[256] = "";
 
+	if (argc > 1 && strcmp(argv[1], "all"))
+		return run(argv[1]);
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		bail("/proc/self/exe");
+	for (int i = 2; i < argc; i++)
+		snprintf(more + strlen(more), sizeof(more) - strlen(more), "%s ", argv[i]);
 	for (int i = 0; track_all[i]; i++)
 		each_run(self, track_all[i]->name, more);
+	return tap_done();
 }
 
 #endif

@@ -3,7 +3,9 @@
  * Random changes to a graph while cycles run one after the other, each of them proved (--verify's second trace),
  * what is freed poisoned, and every node known by its number.
  *
- *	mutate [BACKEND [STEPS]]	all, the default: every backend this machine has
+ *	mutate [BACKEND [STEPS [MINUTES]]]	all, the default: every backend this machine has
+ *
+ * MINUTES, of this machine's clock: again and again for so long, each time with other changes.
  */
 #include "each.h"
 #include "gc.h"
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
@@ -29,13 +32,20 @@ struct node {
 	char *leaf;
 };
 
-static unsigned long steps = 100000;
+static unsigned long steps = 100000, minutes;
+static unsigned long rounds;		/* over: what is drawn depends on it */
 static unsigned long broken, finalized, registered;
 
 static unsigned long draw(unsigned long *state)
 {
 	*state = *state * 6364136223846793005UL + 1442695040888963407UL;
 	return *state >> 33;
+}
+
+/* What thread @i of this round begins to draw from. */
+static void *seed_of(unsigned long i)
+{
+	return (void *)(rounds * 1000 + i);
 }
 
 static void *must(void *p)
@@ -80,6 +90,52 @@ static void look(struct node *n)
 		__atomic_add_fetch(&broken, 1, __ATOMIC_RELAXED);
 }
 
+/* ---- A data segment that the kernel writes ------------------------------------------------ */
+
+#define ROWS	16
+#define COLUMNS	512		/* a page */
+
+static struct node *global[ROWS][COLUMNS] __attribute__((aligned(PAGE_SIZE)));
+static unsigned long rows;
+static __thread struct node **row;
+static __thread int through[2];
+
+static void row_begin(void)
+{
+	row = global[__atomic_fetch_add(&rows, 1, __ATOMIC_RELAXED) % ROWS];
+	if (pipe(through))
+		bail("pipe: %s", strerror(errno));
+}
+
+static void row_end(void)
+{
+	memset(row, 0, sizeof(global[0]));
+	close(through[0]);
+	close(through[1]);
+}
+
+/* Nothing but read(2) writes a row, while it is used: a store of ours would make its page dirty. */
+static void by_kernel(struct node **to, struct node *const *from)
+{
+	if (write(through[1], from, sizeof(*from)) != sizeof(*from) || read(through[0], to, sizeof(*to)) != sizeof(*to))
+		bail("a pointer through a pipe: %s", strerror(errno));
+}
+
+static void change_global(struct node **slot, unsigned long *state)
+{
+	static struct node *const nothing;
+	unsigned long k = draw(state) % 16 * 32;
+
+	look(row[k]);
+	if (draw(state) % 2) {
+		by_kernel(&row[k], slot);
+		*slot = NULL;
+	} else {
+		*slot = row[k];
+		by_kernel(&row[k], &nothing);
+	}
+}
+
 /* One change: new node, link moved (for a moment in a register only), link cut, walk. */
 static void change(struct node **slot, unsigned long *state)
 {
@@ -121,8 +177,11 @@ static void *mutator(void *arg)
 	unsigned long state = (unsigned long)arg;
 	struct node **volatile slot = must(gc_alloc(SLOTS * sizeof(*slot)));
 
+	row_begin();
 	for (unsigned long s = 0; s < steps; s++) {
 		change(slot, &state);
+		if (s % 8 == 0)
+			change_global(&slot[draw(&state) % SLOTS], &state);
 		if (s % 16 == 0)
 			slot[draw(&state) % SLOTS] = NULL;
 		if (s % 2000 == 1999)
@@ -130,25 +189,38 @@ static void *mutator(void *arg)
 	}
 	for (int i = 0; i < SLOTS; i++)
 		look(slot[i]);
+	row_end();
 	return NULL;
+}
+
+/* One whole cycle in four: in the others, where tracking is for nothing, only what is new is looked for. */
+static void collect_some(unsigned int i)
+{
+	if (i % 4)
+		gc_collect_new();
+	else
+		gc_collect();
 }
 
 static void test_threads(unsigned int n)
 {
 	pthread_t t[8];
-	uint64_t cycles = stats.cycles;
+	uint64_t cycles = stats.cycles, young = stats.young;
+	unsigned int round = 0;
 
 	broken = 0;
 	for (unsigned int i = 0; i < n; i++)
-		if (gc_spawn(&t[i], mutator, (void *)(i + 1UL)))
+		if (gc_spawn(&t[i], mutator, seed_of(i + 1)))
 			bail("no thread");
 	/* cycle after cycle, as long as they run */
 	for (unsigned int i = 0; i < n; i++)
 		do
-			gc_collect();
+			collect_some(round++);
 		while (pthread_tryjoin_np(t[i], NULL));
 	ok(!broken, "%s: %u threads, %lu changes each: every node is what it was (%lu are not)", track->name, n, steps, broken);
 	ok(stats.cycles > cycles, "in %lu cycles, %lu objects proved", (unsigned long)(stats.cycles - cycles), (unsigned long)stats.verified_objects);
+	if (track->free_writes)
+		ok(stats.young > young, "of these %lu looked for what is new", (unsigned long)(stats.young - young));
 }
 
 static void *short_life(void *arg)
@@ -171,8 +243,8 @@ static void *collect_often(void *arg)
 {
 	volatile bool *stop = arg;
 
-	while (!*stop)
-		gc_collect();
+	for (unsigned int i = 0; !*stop; i++)
+		collect_some(i);
 	return NULL;
 }
 
@@ -186,7 +258,7 @@ static void test_births(void)
 	if (gc_spawn(&collecting, collect_often, (void *)&stop))
 		bail("no thread");
 	for (n = 0; n < 60; n++) {
-		if (gc_spawn(&t, short_life, (void *)(n + 1UL)))
+		if (gc_spawn(&t, short_life, seed_of(n + 1)))
 			break;
 		pthread_join(t, NULL);
 	}
@@ -211,7 +283,7 @@ static int child(struct node *n, unsigned long state)
 static void test_fork(void)
 {
 	volatile bool stop = false;
-	unsigned long state = 5, saved = steps;
+	unsigned long state = (unsigned long)seed_of(5), saved = steps;
 	struct node *volatile list = make(&state);
 	pthread_t collecting;
 	int bad = 0, status;
@@ -229,7 +301,7 @@ static void test_fork(void)
 		pid_t pid = fork();
 
 		if (!pid)
-			_exit(child(list, i + 1));
+			_exit(child(list, (unsigned long)seed_of(i + 1)));
 		bad += waitpid(pid, &status, 0) != pid || status;
 	}
 	stop = true;
@@ -276,7 +348,7 @@ static void merge_and_split(unsigned long *state)
 static void *merge_and_split_often(void *arg)
 {
 	volatile bool *stop = arg;
-	unsigned long state = 11;
+	unsigned long state = (unsigned long)seed_of(11);
 
 	while (!*stop)
 		merge_and_split(&state);
@@ -316,18 +388,29 @@ static void test_finals(void)
 	ok(finalized || registered < 16, "%s: some of what died", track->name);
 }
 
-static int run(const char *backend)
+static void test_all(void)
 {
-	struct gc_options o = { .backend = backend, .heap_max = HEAP, .trigger = 1UL << 20, .verify = true };
-
-	if (gc_start(&o))
-		return NOT_THERE;
 	test_threads(1);
 	test_threads(4);
 	test_births();
 	test_large_pages();
 	test_fork();
 	test_finals();
+}
+
+static int run(const char *backend)
+{
+	struct gc_options o = { .backend = backend, .heap_max = HEAP, .trigger = 1UL << 20, .verify = true };
+	time_t began = time(NULL);
+
+	if (gc_start(&o))
+		return NOT_THERE;
+	do {
+		test_all();
+		rounds++;
+		diag("%s: %ld s by this machine's clock, %lu rounds, %lu cycles, %lu objects proved", track->name,
+		     (long)(time(NULL) - began), rounds, (unsigned long)stats.cycles, (unsigned long)stats.verified_objects);
+	} while (time(NULL) < began + (long)minutes * 60);
 	return tap_done();
 }
 
@@ -335,8 +418,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 2)
 		steps = strtoul(argv[2], NULL, 10);
-	if (argc > 1 && strcmp(argv[1], "all"))
-		return run(argv[1]);
-	each_backend(argc > 2 ? argv[2] : "");
-	return tap_done();
+	if (argc > 3)
+		minutes = strtoul(argv[3], NULL, 10);
+	return each_main(argc, argv, run);
 }

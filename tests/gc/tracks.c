@@ -8,6 +8,7 @@
 #include "each.h"
 #include "gc.h"
 #include "heap.h"
+#include "mark.h"
 #include "tap.h"
 #include "track.h"
 #include <dune/dune.h>
@@ -46,7 +47,7 @@ static long collect(bool last)
 	memset(dirty, 0, sizeof(dirty));
 	nr_dirty = elsewhere = 0;
 	track_take(last);
-	track_each(on_page);
+	track_each(on_page, SIZE_MAX);
 	return nr_dirty;
 }
 
@@ -176,7 +177,8 @@ static long by_vm_writev(char *p)
 
 static long by_pread_direct(char *p)
 {
-	char name[] = "/tmp/gc-tracks-XXXXXX", *buffer = aligned_alloc(4096, 4096);
+	/* not in /tmp, which may be a tmpfs, where there is a disk */
+	char name[] = "/var/tmp/gc-tracks-XXXXXX", *buffer = aligned_alloc(4096, 4096);
 	int fd = mkstemp(name), direct;
 	long n = -1;
 
@@ -237,6 +239,127 @@ static void test_kernel(unsigned int page, long (*by)(char *p), const char *what
 		gc_foreign_end();
 }
 
+/* ---- Data segments: only some backends can tell of these; with the others all of them is dirty --------- */
+
+#define TABLE 64
+
+static char table[TABLE * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static uint8_t looked[TABLE];
+
+static void on_root(uintptr_t start, uintptr_t end)
+{
+	uintptr_t lo = (uintptr_t)table, hi = lo + sizeof(table);
+
+	for (uintptr_t p = start > lo ? start : lo; p < end && p < hi; p = (p | (PAGE_SIZE - 1)) + 1)
+		looked[(p - lo) >> PAGE_SHIFT] = 1;
+}
+
+static long roots_dirty(void)
+{
+	long n = 0;
+
+	memset(looked, 0, sizeof(looked));
+	roots_written(on_root);
+	for (int i = 0; i < TABLE; i++)
+		n += looked[i];
+	return n;
+}
+
+static char *in_table(unsigned int page) { return table + page * PAGE_SIZE; }
+
+static bool nothing(bool result) { return result; }
+
+static void arm_roots(void)
+{
+	getppid();
+	roots_fixed(nothing, true);
+	roots_arm();
+}
+
+static void test_root_stores(void)
+{
+	volatile char sum = 0;
+	long clean = track->watch ? 0 : TABLE, one = track->watch ? 1 : TABLE;
+
+	memset(table, 0, sizeof(table));
+	arm_roots();
+	for (int i = 0; i < TABLE; i++)
+		sum += *(volatile char *)in_table(i);
+	ok_eq(roots_dirty(), clean, "%s: loads make no page of a data segment dirty", track->name);
+	*(volatile char *)in_table(7) = 1;
+	ok(roots_dirty() == one && looked[7], "a store does");
+	ok(roots_dirty() == one && looked[7], "until it is armed again");
+	arm_roots();
+	ok_eq(roots_dirty(), clean, "then no more");
+	*(volatile char *)in_table(7) = 2;
+	ok(roots_dirty() == one && looked[7], "and it is found again");
+}
+
+static void test_root_kernel(unsigned int page, long (*by)(char *p), const char *what)
+{
+	long result, n;
+
+	arm_roots();
+	result = by(in_table(page));
+	if (result < 0) {
+		skip(1, "%s: %s: %s", track->name, what, strerror(errno));
+		return;
+	}
+	n = roots_dirty();
+	ok(looked[page] && *in_table(page) == 'x', "%s: %s into a data segment makes its page dirty (%ld pages)", track->name, what, n);
+}
+
+/* A page that only a call wrote, which is over, and after it another one: what is looked at is what the next call left. */
+static void test_root_over(void)
+{
+	arm_roots();
+	if (by_read(in_table(20)) < 0)
+		bail("read: %s", strerror(errno));
+	getppid();
+	roots_dirty();
+	ok(looked[20], "%s: as long as nobody armed it, whatever calls come after", track->name);
+}
+
+static void test_root_late(void)
+{
+	struct late l = { .p = in_table(30) };
+	pthread_t t;
+
+	if (pipe(l.fds) || gc_spawn(&t, late_reader, &l))
+		bail("no pipe, or no thread: %s", strerror(errno));
+	usleep(20000);
+	arm_roots();
+	if (write(l.fds[1], "x", 1) != 1)
+		bail("write: %s", strerror(errno));
+	gc_join(t);
+	roots_dirty();
+	ok(looked[30] && *in_table(30) == 'x', "%s: a read() into a data segment that waited since before arming", track->name);
+	close(l.fds[0]);
+	close(l.fds[1]);
+}
+
+static void test_root_foreign(void)
+{
+	arm_roots();
+	gc_foreign_begin(in_table(40), 1);
+	roots_dirty();
+	ok(looked[40], "%s: what somebody else was allowed to write", track->name);
+	gc_foreign_end();
+}
+
+static void test_roots(void)
+{
+	test_root_stores();
+	test_root_kernel(10, by_read, "read()");
+	test_root_kernel(11, by_readv, "readv()");
+	test_root_kernel(12, by_recvmsg, "recvmsg()");
+	test_root_kernel(13, by_vm_writev, "process_vm_writev() to oneself");
+	test_root_kernel(14, by_pread_direct, "pread() with O_DIRECT");
+	test_root_over();
+	test_root_late();
+	test_root_foreign();
+}
+
 /* A debugger's way, from a process that is not root: refused, for no bit would tell of it. */
 static void test_other_process(void)
 {
@@ -282,6 +405,8 @@ static void test_async(void)
 	syscall(425 /* io_uring_setup */, 0, NULL);
 	arm();
 	ok_eq(collect(true), PAGES, "%s: after io_uring_setup() all of the heap is looked at", track->name);
+	arm_roots();
+	ok_eq(roots_dirty(), TABLE, "and all of the data segments");
 }
 
 /* Large pages come and go on the way: what is retired and extended again is tracked as before. */
@@ -345,6 +470,7 @@ static int run(const char *backend)
 	test_kernel(50, by_pread_direct, "pread() with O_DIRECT");
 	test_late();
 	test_extend();
+	test_roots();
 	if (track == &track_dune) {
 		test_other_process();
 		test_outside();
@@ -355,8 +481,5 @@ static int run(const char *backend)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "all"))
-		return run(argv[1]);
-	each_backend("");
-	return tap_done();
+	return each_main(argc, argv, run);
 }
