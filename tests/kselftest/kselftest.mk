@@ -6,7 +6,7 @@
 # make check-kselftest-long   all of them, also those that take minutes
 
 KSELFTEST := $(B)/kselftest/tests
-KSELFTEST_FILES := selftests filters differences with-hugepages
+KSELFTEST_FILES := selftests filters differences with-hugepages with-swap
 
 TESTS_KSELFTEST := $(B)/tests/guest/kselftest
 tests: $(TESTS_KSELFTEST)
