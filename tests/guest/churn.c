@@ -434,6 +434,12 @@ struct range {
 
 static char *scratch[OPERATORS];		/* 2 MiB of addresses, aligned, for each */
 
+static void reserve(char *at, size_t len)
+{
+	if (mmap(at, len, PROT_NONE, ANON | MAP_FIXED | MAP_NORESERVE, -1, 0) != at)
+		fail("mmap: %s", strerror(errno));
+}
+
 static void pause_a_bit(void) { usleep(rnd(4) ? rnd(300) : rnd(3000)); }
 
 static void take_rights(const struct range *r, int why)
@@ -521,6 +527,8 @@ static bool op_move(struct range *r)
 	must_stay("moved", r, to);
 	if (mremap(to, r->len, r->len, MREMAP_MAYMOVE | MREMAP_FIXED, r->at) != r->at)
 		fail("mremap back: %s", strerror(errno));
+	/* or something else would be mapped there, and the next one moved over it */
+	reserve(to, r->len);
 	give_rights(r);
 	return true;
 }
@@ -976,6 +984,29 @@ static void check_all(const char *who)
 	ok(book->failed == failed, "in the end every word is what was written last, seen from %s", who);
 }
 
+/* Where everything is that has to do with it: a thread that sleeps for ever says it nowhere else. */
+static void show_tasks(void)
+{
+	if (system("for t in /proc/[0-9]*/task/*; do read name <$t/comm; case $name in "
+		   "churn|ksmd|khugepaged|kcompactd*|kswapd*) "
+		   "echo \"# $t $name, $(cut -d ' ' -f 3,14,15 $t/stat): $(cat $t/syscall)\"; "
+		   "sed 's/^/#   /' $t/stack; esac; done"))
+		diag("no shell to look at /proc");
+}
+
+static void join(pthread_t thread)
+{
+	struct timespec limit;
+
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += 30;
+	if (!pthread_timedjoin_np(thread, NULL, &limit))
+		return;
+	show_tasks();
+	ok(false, "each thread comes to its end");
+	_exit(tap_done());
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_sigaction = on_churn_signal, .sa_flags = SA_SIGINFO };
@@ -1010,7 +1041,7 @@ int main(int argc, char **argv)
 	}
 	store_release(&book->stop, 1);
 	for (int i = 0; i < WRITERS + OPERATORS; i++)
-		pthread_join(thread[i], NULL);
+		join(thread[i]);
 	ok(!book->failed, "%d s with seed %lu: %d values that cannot be", seconds, seed, book->failed);
 	check_all("ordinary mode");
 	step_in();
