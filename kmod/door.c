@@ -115,8 +115,11 @@ static long serve(const struct door_request *r)
 static void request_work(struct callback_head *head)
 {
 	struct door_request *r = container_of(head, struct door_request, work);
+	long ret = serve(r);
 
-	answer(serve(r));
+	/* a signal came, or a stop: that first, and then the jump is made again */
+	if (ret != -EINTR)
+		answer(ret);
 	space_put(r->space);
 	kfree(r);
 }

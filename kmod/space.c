@@ -286,7 +286,8 @@ int space_create(void)
 	ret = space_publish(space);
 	if (ret) {
 		space_unmake(space);
-		return ret;
+		/* Linux takes each lock of the mm for its first notifier, and stops when a signal comes */
+		return ret == -EINTR ? -ERESTARTNOINTR : ret;
 	}
 	ret = anon_inode_getfd("dune-space", &space_fops, space, O_RDWR | O_CLOEXEC);
 	if (ret < 0)

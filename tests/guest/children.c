@@ -636,6 +636,43 @@ static void test_handled(void)
 	dune_leave();
 }
 
+/* ---- Stops ------------------------------------------------------------------------------------ */
+
+/* A process group of its own. Exits with how many of its children were not inside. */
+static int forks_inside(void)
+{
+	int i, outside = 0;
+
+	setpgid(0, 0);
+	if (dune_enter())
+		return 99;
+	for (i = 0; i < 60; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(!dune_inside());
+		outside += wait_for(pid);
+	}
+	return outside;
+}
+
+/* Linux gives up what it does for a new space when the child is to stop: it is made afterwards. */
+static void test_stops(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(forks_inside());
+	while (!waitpid(pid, &status, WNOHANG)) {
+		usleep(500 + random() % 1000);
+		kill(-pid, SIGSTOP);
+		kill(-pid, SIGCONT);
+	}
+	ok_eq(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	      "children that are stopped, and go on, before they are inside: all come inside");
+}
+
 /* ---- Descriptors ------------------------------------------------------------------------------ */
 
 /* The number of descriptors of this process that have @name in their link. */
@@ -696,6 +733,7 @@ int main(int argc, char **argv)
 	fork_beside_others(true);
 	test_own_tables();
 	test_handled();
+	test_stops();
 	ok_eq(descriptors("dune"), 0, "no descriptor of ours is open");
 	ok_eq(forked(false, count_descriptors), 0, "nor in a child that entered");
 	ok_eq(forked(true, count_descriptors), 0, "nor in one that was inside");

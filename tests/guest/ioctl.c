@@ -653,6 +653,30 @@ static int mapping_keeps(void *arg)
 	return space < 0 ? 3 : 0;
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------- */
+
+static void on_alarm(int sig)
+{
+}
+
+/* Linux gives up making a space when a signal comes: that is nothing a program has to know. */
+static int between_signals(void *arg)
+{
+	const struct itimerval often = { { 0, 700 }, { 0, 700 } };
+	struct sigaction action = { .sa_handler = on_alarm };
+	int dev = open("/dev/dune", O_RDWR | O_CLOEXEC), i, space;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (i = 0; i < 100; i++) {
+		space = create_space(dev);
+		if (space < 0)
+			return -space;
+		close(space);
+	}
+	return 0;
+}
+
 /* ---- two processes ------------------------------------------------------------------------------------ */
 
 static int two_processes(void *arg)
@@ -700,6 +724,7 @@ int main(int argc, char **argv)
 	ok_eq(raw_child(mapping_keeps, NULL, 30), 0, "a mapped run page keeps space and VCPU");
 	ok_eq(raw_child(two_processes, NULL, 10), 0, "two processes: one is killed, the other is unharmed");
 	test_close_orders();
+	ok_eq(raw_child(between_signals, NULL, 30), 0, "100 spaces are made while signals come");
 
 	ret = raw_open(&raw);
 	if (ret)
