@@ -74,7 +74,7 @@ $(B)/libdune.pc: libdune/libdune.pc.in FORCE
 prog = $(patsubst $(1)/%.c,$(B)/$(2)/%,$(wildcard $(1)/*.c))
 BIN   := $(call prog,examples,bin) $(call prog,bench,bin)
 UNIT  := $(call prog,tests/unit,tests/unit)
-GUEST := $(filter-out %/runner,$(call prog,tests/guest,tests/guest))
+GUEST := $(filter-out %/runner,$(call prog,tests/guest,tests/guest)) $(B)/tests/guest/churn
 RUNNER := $(if $(wildcard tests/guest/runner.c),$(B)/tests/guest/runner)
 include libdune/rt/rt.mk
 include libdune/plugin/plugin.mk
@@ -93,6 +93,8 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libdune.a
 	@$(call link,$<,-lpthread,-Itests/lib -Ilibdune)
 $(B)/tests/guest/%: tests/guest/%.c $(B)/libdune.a
 	@$(call link,$<,-lpthread,-Itests/lib)
+$(B)/tests/guest/churn: $(wildcard tests/guest/churn/*.c) $(B)/libdune.a
+	@$(call link,$(filter %.c,$^),-lpthread,-Itests/lib)
 $(B)/tests/guest/runner: tests/guest/runner.c | $(DEPS)
 	@mkdir -p $(@D); echo "  LINK $@"
 	@$(CC) $(ALL_C) -static -MF $@.d $< -o $@
