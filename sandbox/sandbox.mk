@@ -61,10 +61,11 @@ clean-sandbox:
 MON_TEST := $(addprefix $(B)/tests/sandbox/,launch attacks fuzz paths)
 MON_TEST_C = $(ALL_C) -D_GNU_SOURCE -I. -Itests/lib -static -Wno-missing-field-initializers
 
-$(B)/tests/sandbox/attacks: $(wildcard tests/sandbox/attack*.c) tests/sandbox/attack.h | $(DEPS)
+$(B)/tests/sandbox/attacks: $(wildcard tests/sandbox/attack*.c) tests/sandbox/own.c $(wildcard tests/sandbox/*.h) | $(DEPS)
 	@mkdir -p $(@D); echo "  LINK $@"
 	@$(CC) $(filter-out -MMD -MP,$(MON_TEST_C)) $(filter %.c,$^) -o $@ -lpthread
-$(B)/tests/sandbox/paths $(B)/tests/sandbox/fuzz: $(B)/tests/sandbox/%: tests/sandbox/%.c tests/sandbox/tree.c tests/sandbox/tree.h | $(DEPS)
+$(B)/tests/sandbox/fuzz: tests/sandbox/own.c
+$(B)/tests/sandbox/paths $(B)/tests/sandbox/fuzz: $(B)/tests/sandbox/%: tests/sandbox/%.c tests/sandbox/tree.c $(wildcard tests/sandbox/*.h) | $(DEPS)
 	@mkdir -p $(@D); echo "  LINK $@"
 	@$(CC) $(filter-out -MMD -MP,$(MON_TEST_C)) $(filter %.c,$^) -o $@ -lpthread
 $(B)/tests/sandbox/%: tests/sandbox/%.c | $(DEPS)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "own.h"
 
 #define HELD	0
 #define ESCAPED	77
@@ -36,9 +37,6 @@ struct attack {
 
 extern const struct attack pointer_attacks[], cpu_attacks[], signal_attacks[], file_attacks[], call_attacks[],
 	race_attacks[];
-
-/* The monitor's memory, and parts of it. */
-extern uint64_t own_start, own_end, own_data, own_text;
 
 static inline int escaped(const char *what)
 {

@@ -25,6 +25,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "own.h"
 #include "tap.h"
 #include "tree.h"
 
@@ -51,7 +52,6 @@ static const char names[][32] = {
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
-static uint64_t own_start, own_end, own_data;
 static uint64_t state;
 static char *area;
 
@@ -63,26 +63,6 @@ static uint64_t next(void)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
 	z = (z ^ z >> 27) * 0x94d049bb133111eb;
 	return z ^ z >> 31;
-}
-
-static void find_own(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[512], rights[8];
-	uint64_t start, end;
-
-	while (maps && fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%lx-%lx %7s", &start, &end, rights) != 3)
-			continue;
-		if (!own_start && !(start & ((1UL << 30) - 1)) && !strcmp(rights, "---p") && start > 1UL << 40) {
-			own_start = start;
-			own_end = start + (2UL << 30);
-		}
-		if (own_start && start < own_end && !own_data && !strcmp(rights, "rw-p"))
-			own_data = start;
-	}
-	if (maps)
-		fclose(maps);
 }
 
 static long raw(long nr, const uint64_t a[6])
