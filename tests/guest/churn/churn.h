@@ -18,6 +18,9 @@
  * that it was an operation's doing. What was seen right after a right was taken must stay as it
  * is until it is given back.
  *
+ * Moved pages leave a hole, and come back to it. What was mapped there meanwhile would be lost: so nothing is mapped
+ * while the operators are at work. They begin when the writers are in Dune mode, for which libdune maps memory.
+ *
  * A value that cannot be is printed with the seed and the last operations.
  */
 #ifndef TESTS_CHURN_H
@@ -48,6 +51,7 @@ struct entry {
 extern struct book {
 	struct entry page[NR_PAGES];
 	int busy[CHUNKS];		/* an operation is at it */
+	int inside;			/* so many writers are in Dune mode */
 	int stop, failed;
 } *book;
 
@@ -112,6 +116,7 @@ extern char *scratch[OPERATORS];	/* 2 MiB of addresses, aligned, for each */
 
 void pause_a_bit(void);
 void must_stay(const char *what, const struct range *r, volatile char *at);
+extern bool has_soft_dirty;
 bool is_forgotten(const struct range *r);
 void advise(int chunk, void *at, size_t len);
 

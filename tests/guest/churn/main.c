@@ -28,6 +28,8 @@ static void make_chunks(void)
 	for (long page = 0; page < NR_PAGES; page++)
 		for (int o = 0; o <= WRITERS; o++)
 			*word_in(address_of(page), page, o) = value_of(page, o, 0);
+	/* those of a new mapping have the bit, on a kernel that has it */
+	has_soft_dirty = pagemap(chunk_base[0]) & PM_SOFT_DIRTY;
 }
 
 static void settings(void)

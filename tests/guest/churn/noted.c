@@ -2,6 +2,8 @@
 /* What Linux notes of writes: soft-dirty bits. */
 #include "churn.h"
 
+bool has_soft_dirty;
+
 static pthread_mutex_t clear_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /*
@@ -23,23 +25,11 @@ static void check_dirty(struct range *r, uint64_t before[][WRITERS])
 				     bits[i]);
 }
 
-/* A page of a new mapping has the bit, on a kernel that has it. */
-static bool are_there(void)
-{
-	volatile char *fresh = map_pages(1);
-	bool there;
-
-	*fresh = 1;
-	there = pagemap(fresh) & PM_SOFT_DIRTY;
-	munmap((void *)fresh, PAGE);
-	return there;
-}
-
 bool op_soft_dirty(struct range *r)
 {
 	static __thread uint64_t before[CHUNK][WRITERS];
 
-	if (is_forgotten(r) || !are_there())
+	if (is_forgotten(r) || !has_soft_dirty)
 		return false;
 	pthread_mutex_lock(&clear_lock);
 	if (!own_range(r->first, r->nr)) {

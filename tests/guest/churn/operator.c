@@ -59,6 +59,8 @@ void *operator(void *number)
 {
 	me.id = WRITERS + (int)(long)number;
 	me.random = seed * 1000003 + me.id + 1;
+	while (load_acquire(&book->inside) < DUNE_WRITERS)
+		usleep(1000);
 	while (!load_acquire(&book->stop)) {
 		struct range r = { .chunk = rnd(CHUNKS), .operator = (int)(long)number };
 		struct operation *o = choose();

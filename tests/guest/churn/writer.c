@@ -114,8 +114,10 @@ void *writer(void *id)
 	me.random = seed * 1000003 + me.id + 1;
 	/* with one CPU the operators would hardly get to it */
 	setpriority(PRIO_PROCESS, gettid(), 4);
-	if (me.id < DUNE_WRITERS)
+	if (me.id < DUNE_WRITERS) {
 		go_inside();
+		add(&book->inside, 1);
+	}
 	for (uint64_t n = 1; !load_acquire(&book->stop); n++) {
 		long page = rnd(NR_PAGES);
 
