@@ -662,13 +662,15 @@ static void on_alarm(int sig)
 /* Linux gives up making a space when a signal comes: that is nothing a program has to know. */
 static int between_signals(void *arg)
 {
-	const struct itimerval often = { { 0, 700 }, { 0, 700 } };
+	struct itimerval once = { 0 };
 	struct sigaction action = { .sa_handler = on_alarm };
 	int dev = open("/dev/dune", O_RDWR | O_CLOEXEC), i, space;
 
 	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
 	for (i = 0; i < 100; i++) {
+		/* some before, some behind, some in the middle of it */
+		once.it_value.tv_usec = 1 + random() % 300;
+		setitimer(ITIMER_REAL, &once, NULL);
 		space = create_space(dev);
 		if (space < 0)
 			return -space;
