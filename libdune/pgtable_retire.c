@@ -19,9 +19,10 @@
 
 #include <errno.h>
 
+#define EDITED		(-1)
 #define RETIRED_MAX	64	/* one flush for so many tables */
 
-static int lock;
+static int lock;		/* EDITED, or how many forks are being made */
 static unsigned int readers;
 static struct dune_page_list retired;			/* lock */
 static uint32_t retired_limit = RETIRED_MAX;		/* lock */
@@ -46,9 +47,13 @@ void dune_pt_leave(void)
 
 void dune_pt_lock(void)
 {
-	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
+	int free = 0;
+
+	while (!__atomic_compare_exchange_n(&lock, &free, EDITED, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		while (__atomic_load_n(&lock, __ATOMIC_RELAXED))
 			__builtin_ia32_pause();
+		free = 0;
+	}
 }
 
 static void unlock(void)
@@ -119,15 +124,27 @@ dune_pte_t *dune_table_new(void)
 	return table;
 }
 
+/*
+ * A fork wants no edit to be half made, and has nothing against other forks. It must not: libc has a lock of its own
+ * for them, which one thread may hold that waits here, and another one wait for that is past here.
+ */
 void dune_pt_fork_prepare(void)
 {
-	dune_pt_lock();
+	int forks;
+
+	do {
+		while ((forks = __atomic_load_n(&lock, __ATOMIC_RELAXED)) == EDITED)
+			__builtin_ia32_pause();
+	} while (!__atomic_compare_exchange_n(&lock, &forks, forks + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 }
 
 void dune_pt_fork_done(bool child)
 {
-	/* The other threads' walks ended with the threads. */
-	if (child)
-		__atomic_store_n(&readers, 0, __ATOMIC_SEQ_CST);
+	if (!child) {
+		__atomic_sub_fetch(&lock, 1, __ATOMIC_RELEASE);
+		return;
+	}
+	/* The other threads' walks and forks ended with the threads. */
+	__atomic_store_n(&readers, 0, __ATOMIC_SEQ_CST);
 	unlock();
 }

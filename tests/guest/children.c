@@ -673,6 +673,55 @@ static void test_stops(void)
 	      "children that are stopped, and go on, before they are inside: all come inside");
 }
 
+/* ---- In both modes at once ---------------------------------------------------------------------- */
+
+#define FORKS 40
+
+static bool slow_forks;
+
+/* Runs behind libdune's, and libc's lock is free meanwhile. */
+static void before_fork(void)
+{
+	if (slow_forks && !dune_inside())
+		usleep(1000);
+}
+
+static void *fork_on(void *inside)
+{
+	long bad = 0;
+
+	if (inside && dune_enter())
+		return (void *)1000;
+	for (int i = 0; i < FORKS; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(dune_inside() == !!inside ? 0 : 1);
+		bad += wait_for(pid) != 0;
+	}
+	if (inside)
+		dune_leave();
+	return (void *)bad;
+}
+
+static void test_both(void)
+{
+	pthread_t thread[4];
+	long bad = 0;
+
+	slow_forks = true;
+	for (long i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, fork_on, (void *)(i % 2));
+	for (int i = 0; i < 4; i++) {
+		void *ret;
+
+		pthread_join(thread[i], &ret);
+		bad += (long)ret;
+	}
+	slow_forks = false;
+	ok_eq(bad, 0, "two threads inside and two outside fork at once, %d times each", FORKS);
+}
+
 /* ---- Descriptors ------------------------------------------------------------------------------ */
 
 /* The number of descriptors of this process that have @name in their link. */
@@ -721,6 +770,7 @@ int main(int argc, char **argv)
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR2);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
+	pthread_atfork(before_fork, NULL, NULL);
 	err = dune_init();
 	if (err)
 		bail("dune_init: %s", strerror(-err));
@@ -734,6 +784,7 @@ int main(int argc, char **argv)
 	test_own_tables();
 	test_handled();
 	test_stops();
+	test_both();
 	ok_eq(descriptors("dune"), 0, "no descriptor of ours is open");
 	ok_eq(forked(false, count_descriptors), 0, "nor in a child that entered");
 	ok_eq(forked(true, count_descriptors), 0, "nor in one that was inside");
